@@ -1,0 +1,59 @@
+"""Pixel conventions the whole project relies on, and the maths that is only pixels.
+
+An image is float32 (H, W, 3), RGB as stored in the file (gamma-encoded), in [0, 1].
+An alpha is float32 (H, W) in [0, 1]; 1 is wholly foreground.
+Sizes are (height, width).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmatte.errors import BadInput
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+AnyArray = NDArray[Any]
+
+
+def to_unit(array: AnyArray) -> Floats:
+    """Return any pixel array as float32 in [0, 1].
+
+    uint8 is divided by 255, uint16 by 65535, bool becomes 0 and 1, floats must lie in [0, 1] already.
+    Raises BadInput for other types, NaN, and floats outside [0, 1].
+    """
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / np.float32(255)
+    if array.dtype == np.uint16:
+        return array.astype(np.float32) / np.float32(65535)
+    if array.dtype == np.bool_:
+        return array.astype(np.float32)
+    if array.dtype.kind != "f":
+        raise BadInput(f"pixels are {array.dtype}; expected uint8, uint16 or floats in [0, 1]: convert them first")
+    unit = array.astype(np.float32)
+    if unit.size and not (float(unit.min()) >= 0 and float(unit.max()) <= 1):
+        raise BadInput(
+            f"float pixels range from {float(np.min(array)):g} to {float(np.max(array)):g};"
+            " expected [0, 1]: divide by the largest value the file can hold"
+        )
+    return unit
+
+
+def to_bytes(unit: AnyArray) -> Bytes:
+    """Return [0, 1] floats as uint8. Rounds: cutting off darkens soft edges by half a level."""
+    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+
+
+def to_words(unit: AnyArray) -> NDArray[np.uint16]:
+    """Return [0, 1] floats as uint16, rounded."""
+    return np.rint(np.clip(unit, 0, 1) * 65535).astype(np.uint16)
+
+
+def composite(foreground: Floats, background: Floats, alpha: Floats) -> Floats:
+    """Lay foreground over background: I = αF + (1 − α)B, on gamma-encoded values.
+
+    foreground, background: (H, W, 3), background may also be one colour (3,); alpha: (H, W). All in [0, 1].
+    """
+    weight = alpha[..., None]
+    return weight * foreground + (1 - weight) * background
