@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from deepmatte import pixels
+from deepmatte.errors import BadInput
+from deepmatte.pixels import AnyArray
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[0, 51, 255]], np.uint8),
+        np.array([[0, 13107, 65535]], np.uint16),
+        np.array([[0, 0.2, 1]], np.float64),
+        np.array([[0, 0.2, 1]], np.float32),
+    ],
+)
+def test_every_type_means_the_same_unit_values(array: AnyArray) -> None:
+    unit = pixels.to_unit(array)
+    assert unit.dtype == np.float32
+    np.testing.assert_allclose(unit, [[0, 0.2, 1]], atol=1e-7)
+
+
+def test_booleans_become_zero_and_one() -> None:
+    np.testing.assert_array_equal(pixels.to_unit(np.array([[False, True]])), [[0, 1]])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[0.0, 255.0]]),
+        np.array([[-0.01, 0.5]]),
+        np.array([[np.nan, 0.5]]),
+        np.array([[0, 255]], np.int64),
+        np.array([["a"]]),
+        np.array([[1j]]),
+    ],
+)
+def test_other_values_and_types_are_refused_in_one_line(array: AnyArray) -> None:
+    with pytest.raises(BadInput) as caught:
+        pixels.to_unit(array)
+    assert "expected" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_pixels_are_no_error() -> None:
+    assert pixels.to_unit(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_bytes_come_back_exactly() -> None:
+    every_byte = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(pixels.to_bytes(pixels.to_unit(every_byte)), every_byte)
+
+
+def test_words_come_back_exactly() -> None:
+    every_word = np.arange(65536, dtype=np.uint16)
+    np.testing.assert_array_equal(pixels.to_words(pixels.to_unit(every_word)), every_word)
+
+
+def test_bytes_are_rounded_and_clipped() -> None:
+    np.testing.assert_array_equal(
+        pixels.to_bytes(np.array([-1, 0.499 / 255, 0.501 / 255, 2])), [0, 0, 1, 255]
+    )
+
+
+def test_words_are_rounded_and_clipped() -> None:
+    np.testing.assert_array_equal(
+        pixels.to_words(np.array([-1, 0.499 / 65535, 0.501 / 65535, 2])), [0, 0, 1, 65535]
+    )
+
+
+def test_half_of_red_over_blue_is_half_of_each() -> None:
+    red = np.broadcast_to(np.float32([1, 0, 0]), (3, 5, 3))
+    blue = np.float32([0, 0, 1])
+    half = np.full((3, 5), 0.5, np.float32)
+    np.testing.assert_array_equal(
+        pixels.composite(red, blue, half), np.broadcast_to([0.5, 0, 0.5], (3, 5, 3))
+    )
+
+
+def test_alpha_one_is_foreground_and_zero_is_background() -> None:
+    generator = np.random.default_rng(0)
+    foreground = generator.random((3, 5, 3), np.float32)
+    background = generator.random((3, 5, 3), np.float32)
+    opaque = np.ones((3, 5), np.float32)
+    np.testing.assert_array_equal(pixels.composite(foreground, background, opaque), foreground)
+    np.testing.assert_array_equal(pixels.composite(foreground, background, 0 * opaque), background)
