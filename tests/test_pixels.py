@@ -70,8 +70,8 @@ def test_words_are_rounded_and_clipped() -> None:
 
 
 def test_half_of_red_over_blue_is_half_of_each() -> None:
-    red = np.broadcast_to(np.float32([1, 0, 0]), (3, 5, 3))
-    blue = np.float32([0, 0, 1])
+    red = np.broadcast_to(np.array([1, 0, 0], np.float32), (3, 5, 3))
+    blue = np.array([0, 0, 1], np.float32)
     half = np.full((3, 5), 0.5, np.float32)
     np.testing.assert_array_equal(
         pixels.composite(red, blue, half), np.broadcast_to([0.5, 0, 0.5], (3, 5, 3))
