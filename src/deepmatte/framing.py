@@ -1,0 +1,211 @@
+"""Between a picture of any size and the stacks of planes that a network takes, and exactly back.
+
+A network sees (C, H, W) float32 planes: red, green, blue in [0, 1], is_foreground and is_background (0 or 1),
+then the guide planes. H and W are multiples of its stride. Windows start inside the picture, at multiples of
+the stride, and reach less than one stride over its lower and right edge. Nothing is added above or to the
+left: the network's own zero padding is what it met at the edges of its training crops.
+
+A picture is computed in tiles. Each has a core, whose result is kept, and a margin around it, at least as
+wide as the network can see. So cores are copied side by side without blending, and the outcome does not
+depend on how the picture was cut. Only what holds unknown pixels is computed.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmatte.errors import BadInput
+from deepmatte.pixels import AnyArray, Bytes, Floats, to_unit
+from deepmatte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+
+PICTURE_PLANES = ("red", "green", "blue", "is_foreground", "is_background")
+CORE_PX = 1536  # with its margins 3.2 Mpx at most: 220 MB for 17 planes, whatever the size of the picture
+MARGIN_PX = 128
+_TILE_COST_PX = 150_000  # what starting on one more tile costs, in pixels that could be computed meanwhile
+_SMALLEST_CORE_PX = 128  # below this a tile is nearly all margin
+_GUIDE_STEP_PX = 4  # guides are asked for windows that start at multiples of this
+
+
+class PlaneSource(Protocol):
+    """Whatever knows the guide planes of one picture."""
+
+    def planes(self, image_window: Floats, top: int, left: int) -> Floats:
+        """Return (G, H, W) for a window of the image (H, W, 3) in [0, 1] that starts at (top, left)."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of pixels: rows top … top + height − 1, columns left … left + width − 1."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.height * self.width
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an array (H, W, ...)."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One piece of work: what the network sees, and the part of its answer that is kept."""
+
+    core: Window  # inside the picture
+    padded: Window  # the core and its margin; sides are multiples of the stride
+
+
+@dataclass(frozen=True)
+class _Cutter:
+    """Cuts one picture into tiles, in cells of step × step pixels."""
+
+    has_unknown: NDArray[np.bool_]  # one value per cell
+    step: int
+    margin: int  # cells
+    largest: int  # cells, the longest side of a core
+
+    def tiles(self, cells: Window) -> tuple[list[Window], int]:
+        """Return the cheapest cores (in cells) found for a part of the picture, and their cost in pixels.
+
+        A part is shrunk to its unknown cells, then halved wherever two halves cost less than the whole.
+        """
+        whole = self._shrink(cells)
+        if whole is None:
+            return [], 0
+        cost = self.padded(whole).area * self.step**2 + _TILE_COST_PX
+        longer = max(whole.height, whole.width)
+        if longer <= self.largest and (
+            cost <= 2 * _TILE_COST_PX or longer * self.step < 2 * _SMALLEST_CORE_PX
+        ):
+            return [whole], cost
+        halves = [self.tiles(half) for half in _halves(whole)]
+        if longer <= self.largest and cost <= sum(half_cost for _, half_cost in halves):
+            return [whole], cost
+        return [core for cores, _ in halves for core in cores], sum(half_cost for _, half_cost in halves)
+
+    def padded(self, core: Window) -> Window:
+        """Return the core with its margin, as far as there is picture."""
+        rows, columns = self.has_unknown.shape
+        top, left = max(0, core.top - self.margin), max(0, core.left - self.margin)
+        bottom = min(rows, core.top + core.height + self.margin)
+        right = min(columns, core.left + core.width + self.margin)
+        return Window(top, left, bottom - top, right - left)
+
+    def _shrink(self, cells: Window) -> Window | None:
+        """Return the bounding box of the unknown cells in a part, or None if there are none."""
+        part = self.has_unknown[cells.slices]
+        rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+        if not rows.size:
+            return None
+        height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+        return Window(cells.top + int(rows[0]), cells.left + int(columns[0]), height, width)
+
+
+def tiles(trimap: Bytes, stride: int, core_px: int = CORE_PX, margin_px: int = MARGIN_PX) -> list[Tile]:
+    """Cut a picture into tiles whose cores hold every unknown pixel once, with as little work as possible.
+
+    trimap: (H, W) of {0, 128, 255}; stride: of the network, in pixels; core_px: longest side of a core;
+    margin_px: how far around a core the network can see, rounded up to the stride.
+    No unknown pixel gives no tiles. Raises BadInput if a core would be smaller than the stride.
+    """
+    step = math.lcm(stride, _GUIDE_STEP_PX)
+    if stride < 1 or margin_px < 0 or core_px < step:
+        raise BadInput(
+            f"tiles of {core_px} px with a margin of {margin_px} px do not fit a stride of {stride} px;"
+            f" expected at least {step} px and a margin of 0 or more"
+        )
+    cutter = _Cutter(_cells_with_unknown(trimap, step), step, -(-margin_px // step), core_px // step)
+    height, width = trimap.shape
+    rows, columns = cutter.has_unknown.shape
+    cores, _ = cutter.tiles(Window(0, 0, rows, columns))
+    return [
+        Tile(_inside(_in_pixels(core, step), height, width), _in_pixels(cutter.padded(core), step))
+        for core in cores
+    ]
+
+
+def planes(image: AnyArray, trimap: Bytes, guides: PlaneSource, window: Window) -> Floats:
+    """Return what the network sees of one window: (5 + G, window.height, window.width) float32.
+
+    image: (H, W, 3) of any type that pixels.to_unit reads; trimap: (H, W) of {0, 128, 255}. What lies beyond
+    the picture mirrors it, or repeats its last row or column where there is too little to mirror.
+    """
+    inside = _inside(window, *trimap.shape)
+    picture = to_unit(image[inside.slices])
+    known = trimap[inside.slices]
+    guide_planes = guides.planes(picture, inside.top, inside.left)
+    first_guide = len(PICTURE_PLANES)
+    stack = np.empty((first_guide + len(guide_planes), window.height, window.width), np.float32)
+    pictured = stack[:, : inside.height, : inside.width]
+    pictured[:3] = np.moveaxis(picture, 2, 0)
+    pictured[3] = known == FOREGROUND
+    pictured[4] = known == BACKGROUND
+    pictured[first_guide:] = guide_planes
+    rows = _mirrored(inside.height, window.height)
+    columns = _mirrored(inside.width, window.width)
+    stack[:, inside.height :, : inside.width] = stack[:, rows, : inside.width]
+    stack[:, :, inside.width :] = stack[:, :, columns]
+    return stack
+
+
+def keep_core(alpha: Floats, tile: Tile, values: Floats) -> None:
+    """Write the core of a tile's result into the picture's alpha.
+
+    alpha: (H, W) of the whole picture, changed in place; values: (tile.padded.height, tile.padded.width).
+    """
+    top, left = tile.core.top - tile.padded.top, tile.core.left - tile.padded.left
+    alpha[tile.core.slices] = values[Window(top, left, tile.core.height, tile.core.width).slices]
+
+
+def _mirrored(size: int, padded_size: int) -> NDArray[np.intp]:
+    """Return which of `size` rows stands in for each row from `size` to `padded_size` − 1."""
+    beyond = np.arange(padded_size - size)
+    if padded_size - size > size - 1:
+        return np.full(beyond.shape, size - 1)
+    return size - 2 - beyond
+
+
+def _cells_with_unknown(trimap: Bytes, step: int) -> NDArray[np.bool_]:
+    """Return for each cell of step × step pixels whether it holds an unknown pixel."""
+    is_unknown = trimap == UNKNOWN
+    by_rows = np.logical_or.reduceat(is_unknown, np.arange(0, trimap.shape[0], step), axis=0)
+    return np.logical_or.reduceat(by_rows, np.arange(0, trimap.shape[1], step), axis=1)
+
+
+def _halves(window: Window) -> tuple[Window, Window]:
+    """Cut a window in two across its longer side."""
+    if window.height >= window.width:
+        upper = window.height // 2
+        return (
+            Window(window.top, window.left, upper, window.width),
+            Window(window.top + upper, window.left, window.height - upper, window.width),
+        )
+    nearer = window.width // 2
+    return (
+        Window(window.top, window.left, window.height, nearer),
+        Window(window.top, window.left + nearer, window.height, window.width - nearer),
+    )
+
+
+def _in_pixels(cells: Window, step: int) -> Window:
+    """Return a window of cells as a window of pixels."""
+    return Window(cells.top * step, cells.left * step, cells.height * step, cells.width * step)
+
+
+def _inside(window: Window, height: int, width: int) -> Window:
+    """Return the part of a window that lies in the picture."""
+    return Window(
+        window.top,
+        window.left,
+        min(window.height, height - window.top),
+        min(window.width, width - window.left),
+    )
