@@ -1,0 +1,85 @@
+"""What a cutout is laid on: one colour, or a picture scaled until it covers. Not: files.
+
+Pictures are float32 (H, W, 3) in [0, 1], as in pixels.
+"""
+
+import math
+import re
+
+import numpy as np
+
+from deepmatte.errors import BadInput
+from deepmatte.pixels import Floats
+
+# The sixteen basic colour names of CSS.
+COLOURS = {
+    "aqua": "#00ffff",
+    "black": "#000000",
+    "blue": "#0000ff",
+    "fuchsia": "#ff00ff",
+    "gray": "#808080",
+    "green": "#008000",
+    "lime": "#00ff00",
+    "maroon": "#800000",
+    "navy": "#000080",
+    "olive": "#808000",
+    "purple": "#800080",
+    "red": "#ff0000",
+    "silver": "#c0c0c0",
+    "teal": "#008080",
+    "white": "#ffffff",
+    "yellow": "#ffff00",
+}
+_HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.ASCII)
+
+
+def is_colour(text: str) -> bool:
+    """Say whether a text names a colour; anything that starts with # means one, though it may be misspelt."""
+    return text.startswith("#") or text.lower() in COLOURS
+
+
+def parse_colour(text: str) -> Floats:
+    """Return the colour that "#rgb", "#rrggbb" or a basic CSS name means, as (3,).
+
+    Raises BadInput for anything else.
+    """
+    name = text.lower()
+    digits = COLOURS.get(name, name)
+    if not _HEX.fullmatch(digits):
+        names = ", ".join(COLOURS)
+        raise BadInput(f"{text!r} is not a colour; expected #rgb, #rrggbb or one of {names}")
+    each = 1 if len(digits) == 4 else 2
+    levels = [int(digits[at : at + each] * (3 - each), 16) for at in range(1, len(digits), each)]
+    return np.array(levels, np.float32) / np.float32(255)
+
+
+def cover(picture: Floats, height: int, width: int) -> Floats:
+    """Return the middle of a picture, scaled just enough to cover (height, width, 3).
+
+    Nothing is stretched: what sticks out on two sides is cropped equally.
+    """
+    have_height, have_width = picture.shape[:2]
+    step = min(have_height / height, have_width / width)
+    top, left = (have_height - height * step) / 2, (have_width - width * step) / 2
+    first = max(math.floor(left - step) - 1, 0)  # crop before scaling: a strip 9000 px wide may cover 10
+    middle = picture[:, first : math.ceil(left + width * step + step) + 1]
+    rows = _resample(middle, height, top, step)
+    across = _resample(rows.swapaxes(0, 1), width, left - first, step)
+    return np.ascontiguousarray(across.swapaxes(0, 1))
+
+
+def _resample(lines: Floats, count: int, start: float, step: float) -> Floats:
+    """Return `count` lines, `step` apart from `start` on. lines: (n, m, 3).
+
+    Linear between two lines when enlarging; a triangle as wide as the step when reducing, against moiré.
+    """
+    centres = start + (np.arange(count) + 0.5) * step - 0.5
+    reach = max(step, 1.0)
+    first = np.ceil(centres - reach).astype(np.int64)
+    total = np.zeros((count, *lines.shape[1:]), np.float32)
+    weights = np.zeros(count)
+    for tap in range(2 * math.ceil(reach) + 1):
+        share = np.maximum(0, 1 - np.abs(first + tap - centres) / reach)
+        weights += share
+        total += share.astype(np.float32)[:, None, None] * lines[np.clip(first + tap, 0, len(lines) - 1)]
+    return total / weights.astype(np.float32)[:, None, None]
