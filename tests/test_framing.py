@@ -8,23 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deepmatte import framing
+from deepmatte import framing, guides
 from deepmatte.errors import BadInput
 from deepmatte.framing import Tile, Window
-from deepmatte.pixels import Bytes, Floats
+from deepmatte.pixels import Bytes, Floats, to_unit
 from deepmatte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 
 @dataclass
 class Places:
-    """Guide planes that say where they are: plane 0 is the row, plane 1 the column, in the picture."""
+    """Guides that say where they are: plane and field 0 hold the row, 1 the column, of picture or grid."""
 
     asked: list[tuple[int, int]]
 
-    def planes(self, image_window: Floats, top: int, left: int) -> Floats:
+    def planes(self, image: Floats, top: int, left: int) -> Floats:
         self.asked.append((top, left))
-        height, width = image_window.shape[:2]
+        height, width = image.shape[1:]
         rows, columns = np.mgrid[top : top + height, left : left + width]
+        return np.stack([rows, columns]).astype(np.float32)
+
+    def fields_window(self, top: int, left: int, height: int, width: int) -> Floats:
+        rows, columns = np.mgrid[top // 4 : -(-(top + height) // 4), left // 4 : -(-(left + width) // 4)]
         return np.stack([rows, columns]).astype(np.float32)
 
 
@@ -70,16 +74,43 @@ def test_planes_are_colour_then_trimap_then_guides() -> None:
     np.testing.assert_array_equal(stack[3:5, 0], [[1, 0, 0, 0], [0, 1, 0, 0]])
 
 
-def test_beyond_the_edge_the_picture_is_mirrored() -> None:
+def test_beyond_the_edge_the_last_pixels_repeat() -> None:
     stack = framing.planes(picture_of(5, 6), unknown_at(5, 6), Places([]), Window(0, 0, 8, 8))
-    assert stack[5, :, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
-    assert stack[6, 0].tolist() == [0, 1, 2, 3, 4, 5, 4, 3]
+    assert stack[5, :, 0].tolist() == [0, 1, 2, 3, 4, 4, 4, 4]
+    assert stack[6, 0].tolist() == [0, 1, 2, 3, 4, 5, 5, 5]
+    np.testing.assert_array_equal(stack[:, 5:, 6:], np.broadcast_to(stack[:, 4:5, 5:6], (7, 3, 2)))
 
 
-def test_a_side_too_small_to_mirror_repeats_its_end() -> None:
-    stack = framing.planes(picture_of(2, 1), unknown_at(2, 1), Places([]), Window(0, 0, 4, 8))
-    assert stack[5, :, 7].tolist() == [0, 1, 1, 1]
-    np.testing.assert_array_equal(stack[:, :, 1:], np.repeat(stack[:, :, :1], 7, axis=2))
+def test_fields_cover_the_window_and_repeat_beyond_the_edge() -> None:
+    stack = framing.fields(Places([]), (33, 70), Window(16, 32, 32, 48))
+    assert stack.dtype == np.float32
+    assert stack[0, :, 0].tolist() == [4, 5, 6, 7, 8, 8, 8, 8]
+    assert stack[1, 0].tolist() == [8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 17, 17]
+
+
+def test_names_are_those_of_the_guides() -> None:
+    assert framing.PLANES[:5] == ("red", "green", "blue", "is_foreground", "is_background")
+    assert framing.PLANES[5:] == guides.PLANES
+    assert framing.FIELDS == guides.FIELDS
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 33), (70, 93)])
+def test_real_guides_do_not_depend_on_the_cut(height: int, width: int) -> None:
+    image = picture_of(height, width)
+    trimap = np.random.default_rng(2).choice(np.array([0, 128, 255], np.uint8), (height, width))
+    survey = guides.survey(np.moveaxis(to_unit(image), 2, 0), trimap)
+    whole = np.zeros((len(framing.PLANES), height, width), np.float32)
+    grid = np.zeros((len(framing.FIELDS), -(-height // 4), -(-width // 4)), np.float32)
+    for tile in framing.tiles(np.full_like(trimap, UNKNOWN), 16, core_px=32, margin_px=16):
+        rows, columns = tile.padded.slices
+        stack = framing.planes(image, trimap, survey, tile.padded)
+        whole[:, rows, columns] = stack[:, : whole[:, rows].shape[1], : whole[:, :, columns].shape[2]]
+        cells = (slice(rows.start // 4, rows.stop // 4), slice(columns.start // 4, columns.stop // 4))
+        small = framing.fields(survey, trimap.shape, tile.padded)
+        grid[:, cells[0], cells[1]] = small[:, : grid[:, cells[0]].shape[1], : grid[:, :, cells[1]].shape[2]]
+    everything = framing.planes(image, trimap, survey, Window(0, 0, height, width))
+    np.testing.assert_allclose(whole, everything, atol=1e-6)
+    np.testing.assert_array_equal(grid, survey.fields)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 33), (31, 7), (65, 40), (200, 317), (16, 48)])

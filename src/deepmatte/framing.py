@@ -1,9 +1,14 @@
-"""Between a picture of any size and the stacks of planes that a network takes, and exactly back.
+"""Between a picture of any size and the arrays that a network takes, and exactly back.
 
-A network sees (C, H, W) float32 planes: red, green, blue in [0, 1], is_foreground and is_background (0 or 1),
-then the guide planes. H and W are multiples of its stride. Windows start inside the picture, at multiples of
-the stride, and reach less than one stride over its lower and right edge. Nothing is added above or to the
-left: the network's own zero padding is what it met at the edges of its training crops.
+A network takes two stacks for one window, float32:
+
+    planes (C, H, W)                   red, green, blue in [0, 1], is_foreground and is_background (0 or 1),
+                                       then the guides' full-resolution planes
+    fields (G, H / SCALE, W / SCALE)   the guides' grid fields
+
+H and W are multiples of its stride. Windows start inside the picture, at multiples of the stride, and reach
+less than one stride over its lower and right edge; there the last row and column are repeated. Nothing is
+added above or to the left: the network's own zero padding is what it met at the edges of its training crops.
 
 A picture is computed in tiles. Each has a core, whose result is kept, and a margin around it, at least as
 wide as the network can see. So cores are copied side by side without blending, and the outcome does not
@@ -17,23 +22,28 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmatte import guides
 from deepmatte.errors import BadInput
 from deepmatte.pixels import AnyArray, Bytes, Floats, to_unit
 from deepmatte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 PICTURE_PLANES = ("red", "green", "blue", "is_foreground", "is_background")
-CORE_PX = 1536  # with its margins 3.2 Mpx at most: 220 MB for 17 planes, whatever the size of the picture
+PLANES = PICTURE_PLANES + guides.PLANES
+FIELDS = guides.FIELDS
+CORE_PX = 1536  # with its margins 3.2 Mpx at most, whatever the size of the picture
 MARGIN_PX = 128
 _TILE_COST_PX = 150_000  # what starting on one more tile costs, in pixels that could be computed meanwhile
 _SMALLEST_CORE_PX = 128  # below this a tile is nearly all margin
-_GUIDE_STEP_PX = 4  # guides are asked for windows that start at multiples of this
 
 
-class PlaneSource(Protocol):
-    """Whatever knows the guide planes of one picture."""
+class GuideSource(Protocol):
+    """What knows the guides of a picture, as guides.Guides does; windows start at multiples of SCALE."""
 
-    def planes(self, image_window: Floats, top: int, left: int) -> Floats:
-        """Return (G, H, W) for a window of the image (H, W, 3) in [0, 1] that starts at (top, left)."""
+    def planes(self, image: Floats, top: int, left: int) -> Floats:
+        """Return (P, H, W) for a window of the image (3, H, W) in [0, 1] that starts at (top, left)."""
+
+    def fields_window(self, top: int, left: int, height: int, width: int) -> Floats:
+        """Return (G, H, W) grid fields under a window; H, W are its sides over SCALE, rounded up."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ def tiles(trimap: Bytes, stride: int, core_px: int = CORE_PX, margin_px: int = M
     margin_px: how far around a core the network can see, rounded up to the stride.
     No unknown pixel gives no tiles. Raises BadInput if a core would be smaller than the stride.
     """
-    step = math.lcm(stride, _GUIDE_STEP_PX)
+    step = math.lcm(stride, guides.SCALE)
     if stride < 1 or margin_px < 0 or core_px < step:
         raise BadInput(
             f"tiles of {core_px} px with a margin of {margin_px} px do not fit a stride of {stride} px;"
@@ -133,27 +143,37 @@ def tiles(trimap: Bytes, stride: int, core_px: int = CORE_PX, margin_px: int = M
     ]
 
 
-def planes(image: AnyArray, trimap: Bytes, guides: PlaneSource, window: Window) -> Floats:
-    """Return what the network sees of one window: (5 + G, window.height, window.width) float32.
+def planes(image: AnyArray, trimap: Bytes, source: GuideSource, window: Window) -> Floats:
+    """Return the full-resolution planes of one window: (C, window.height, window.width) float32.
 
-    image: (H, W, 3) of any type that pixels.to_unit reads; trimap: (H, W) of {0, 128, 255}. What lies beyond
-    the picture mirrors it, or repeats its last row or column where there is too little to mirror.
+    image: (H, W, 3) of any type that pixels.to_unit reads; trimap: (H, W) of {0, 128, 255}.
     """
     inside = _inside(window, *trimap.shape)
-    picture = to_unit(image[inside.slices])
+    picture = np.ascontiguousarray(np.moveaxis(to_unit(image[inside.slices]), 2, 0))
     known = trimap[inside.slices]
-    guide_planes = guides.planes(picture, inside.top, inside.left)
+    guide_planes = source.planes(picture, inside.top, inside.left)
     first_guide = len(PICTURE_PLANES)
     stack = np.empty((first_guide + len(guide_planes), window.height, window.width), np.float32)
     pictured = stack[:, : inside.height, : inside.width]
-    pictured[:3] = np.moveaxis(picture, 2, 0)
+    pictured[:3] = picture
     pictured[3] = known == FOREGROUND
     pictured[4] = known == BACKGROUND
     pictured[first_guide:] = guide_planes
-    rows = _mirrored(inside.height, window.height)
-    columns = _mirrored(inside.width, window.width)
-    stack[:, inside.height :, : inside.width] = stack[:, rows, : inside.width]
-    stack[:, :, inside.width :] = stack[:, :, columns]
+    _repeat_edge(stack, inside.height, inside.width)
+    return stack
+
+
+def fields(source: GuideSource, picture_shape: tuple[int, ...], window: Window) -> Floats:
+    """Return the grid fields of one window: (G, window.height / SCALE, window.width / SCALE) float32.
+
+    picture_shape: (H, W) of the whole picture.
+    """
+    inside = _inside(window, *picture_shape[:2])
+    known = source.fields_window(inside.top, inside.left, inside.height, inside.width)
+    count, height, width = known.shape
+    stack = np.empty((count, window.height // guides.SCALE, window.width // guides.SCALE), np.float32)
+    stack[:, :height, :width] = known
+    _repeat_edge(stack, height, width)
     return stack
 
 
@@ -166,12 +186,10 @@ def keep_core(alpha: Floats, tile: Tile, values: Floats) -> None:
     alpha[tile.core.slices] = values[Window(top, left, tile.core.height, tile.core.width).slices]
 
 
-def _mirrored(size: int, padded_size: int) -> NDArray[np.intp]:
-    """Return which of `size` rows stands in for each row from `size` to `padded_size` − 1."""
-    beyond = np.arange(padded_size - size)
-    if padded_size - size > size - 1:
-        return np.full(beyond.shape, size - 1)
-    return size - 2 - beyond
+def _repeat_edge(stack: Floats, height: int, width: int) -> None:
+    """Fill what lies beyond the first height rows and width columns with the last of them, in place."""
+    stack[:, height:, :width] = stack[:, height - 1 : height, :width]
+    stack[:, :, width:] = stack[:, :, width - 1 : width]
 
 
 def _cells_with_unknown(trimap: Bytes, step: int) -> NDArray[np.bool_]:

@@ -9,7 +9,8 @@ walking the file's outermost protobuf fields, so that no ONNX package is needed:
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from dataclasses import fields as fields_of
 from typing import Any
 
 from deepmatte.errors import ModelUnavailable
@@ -29,7 +30,8 @@ class ModelSpec:
 
     name: str
     version: str
-    planes: tuple[str, ...]  # what each input plane holds, in order
+    planes: tuple[str, ...]  # what each full-resolution input plane holds, in order
+    fields: tuple[str, ...]  # what each input field on the guides' grid holds, in order
     stride: int  # height and width of the input are multiples of this
     margin_px: int  # how far around a pixel the network can see, at most
     licence: str  # SPDX identifier
@@ -39,7 +41,7 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         """Raise ModelUnavailable if a field has the wrong type or cannot be."""
-        for each in fields(self):
+        for each in fields_of(self):
             value = getattr(self, each.name)
             if not _fits(each.name, value):
                 raise ModelUnavailable(
@@ -64,15 +66,16 @@ class ModelSpec:
             raise ModelUnavailable(
                 f"the model's description is not JSON ({error}): export it anew"
             ) from error
-        expected = {each.name for each in fields(cls)}
+        expected = {each.name for each in fields_of(cls)}
         found = set(values) if isinstance(values, dict) else set()
         if found != expected:
             raise ModelUnavailable(
                 f"the model's description lacks {_listed(expected - found)} and has unknown"
                 f" {_listed(found - expected)}: it was made by another version of deepmatte; export it anew"
             )
-        if isinstance(values["planes"], list):
-            values["planes"] = tuple(values["planes"])
+        for names in ("planes", "fields"):
+            if isinstance(values[names], list):
+                values[names] = tuple(values[names])
         return cls(**values)
 
 
@@ -146,7 +149,7 @@ def _fits(name: str, value: Any) -> bool:
         return isinstance(value, str)
     if name in _WHOLE_NUMBERS:
         return type(value) is int
-    if name == "planes":
+    if name in ("planes", "fields"):
         return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
     return isinstance(value, dict) and all(type(score) in (int, float) for score in value.values())
 
