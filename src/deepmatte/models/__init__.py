@@ -1,0 +1,30 @@
+"""Models: what they say of themselves, where they are, and how they run."""
+
+import os
+from dataclasses import dataclass
+
+from deepmatte.models.catalogue import DEFAULT, load_bytes
+from deepmatte.models.runtime import Session, open_session
+from deepmatte.models.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to run."""
+
+    spec: ModelSpec
+    session: Session
+
+
+def load_model(
+    name_or_path: str | os.PathLike[str] = DEFAULT, precision: str = "f32", runtime: str = "auto"
+) -> Model:
+    """Load and compile a model.
+
+    name_or_path: a shipped name, "default", or the path of an .onnx file written by "deepmatte export";
+    precision: "f32" or "bf16"; runtime: "auto", "openvino" or "onnxruntime".
+    Raises ModelUnavailable if there is no such model, it is damaged, or it cannot run here as asked.
+    """
+    model_bytes, spec = load_bytes(name_or_path)
+    counts = len(spec.planes), len(spec.fields)
+    return Model(spec, open_session(model_bytes, precision, runtime, counts))
