@@ -1,0 +1,120 @@
+"""The pipeline: a picture and a trimap in, an alpha out. Not: files, printing, runtimes by name.
+
+survey the whole picture → for each tile: frame → run the model → keep the core → keep what is known
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepmatte import framing, guides, trimap
+from deepmatte.errors import BadInput, ModelUnavailable
+from deepmatte.models import Model, load_model
+from deepmatte.models.catalogue import DEFAULT
+from deepmatte.models.runtime import PRECISIONS, RUNTIMES
+from deepmatte.pixels import AnyArray, Bytes, Floats, to_unit
+
+Progress = Callable[[int, int], None]
+
+NOTHING_UNKNOWN = "trimap has no unknown pixels, so alpha is the trimap itself"
+
+
+class MatteWarning(UserWarning):
+    """The result is valid but probably not what was wanted."""
+
+
+@dataclass(frozen=True)
+class MattingOptions:
+    """How to compute an alpha. Raises BadInput for values that cannot be used."""
+
+    model: str = DEFAULT  # a name that `deepmatte models` lists, or the path of an .onnx file
+    tile_px: int = framing.CORE_PX  # longest side of what is computed at once: smaller takes less memory
+    precision: str = "f32"  # bf16 is faster on processors that have it
+    runtime: str = "auto"  # OpenVINO where it is installed, else ONNX Runtime
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise BadInput("model is an empty text; expected a name or the path of an .onnx file")
+        if self.tile_px < 64:
+            raise BadInput(f"tile_px is {self.tile_px}; expected 64 or more")
+        _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("runtime", self.runtime, RUNTIMES)
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise BadInput(f"{name} is {value!r}; expected one of {', '.join(choices)}")
+
+
+def estimate_alpha(
+    image: AnyArray,
+    trimap_like: AnyArray,
+    options: MattingOptions | None = None,
+    *,
+    model: Model | None = None,
+    progress: Progress | None = None,
+) -> Floats:
+    """Return how much of each pixel is foreground, (H, W) float32 in [0, 1].
+
+    image: (H, W, 3), uint8, uint16 or floats in [0, 1], colours as stored in files (gamma-encoded sRGB).
+    trimap_like: (H, W), any map that trimap.parse reads; its known pixels come out as exactly 0 or 1.
+    model: one that load_model returned, instead of the one that the options name.
+    progress: called with the number of tiles done and their total.
+    Raises BadInput for arrays that cannot be used, ModelUnavailable for a model that cannot be loaded.
+    Warns with MatteWarning when the trimap has no unknown pixels.
+    """
+    _check_image(image)
+    known = trimap.parse(trimap_like)
+    trimap.check_size(known.shape, image.shape)
+    if not trimap.has_unknown(known):
+        warnings.warn(NOTHING_UNKNOWN, MatteWarning, stacklevel=2)
+    return solve(image, known, options or MattingOptions(), model, progress)
+
+
+def open_model(options: MattingOptions) -> Model:
+    """Load the model that the options ask for. Raises ModelUnavailable."""
+    return load_model(options.model, precision=options.precision, runtime=options.runtime)
+
+
+def solve(
+    image: AnyArray,
+    known: Bytes,
+    options: MattingOptions,
+    model: Model | None = None,
+    progress: Progress | None = None,
+) -> Floats:
+    """Return the alpha of a checked picture (H, W, 3) and a parsed trimap (H, W) of the same size."""
+    alpha = np.zeros(known.shape, np.float32)
+    if trimap.has_unknown(known):
+        model = model or open_model(options)
+        _check_inputs(model)
+        survey = guides.survey(np.moveaxis(to_unit(image), -1, 0), known)
+        tiles = framing.tiles(known, model.spec.stride, options.tile_px, model.spec.margin_px)
+        for done, tile in enumerate(tiles, start=1):
+            planes = framing.planes(image, known, survey, tile.padded)
+            fields = framing.fields(survey, known.shape, tile.padded)
+            framing.keep_core(alpha, tile, model.session.run(planes, fields))
+            if progress:
+                progress(done, len(tiles))
+    return trimap.keep_known(np.clip(alpha, 0, 1, out=alpha), known)
+
+
+def _check_image(image: AnyArray) -> None:
+    if image.ndim != 3 or image.shape[2] != 3:
+        hint = ": leave out the fourth channel" if image.ndim == 3 and image.shape[2] == 4 else ""
+        raise BadInput(f"image has shape {image.shape}; expected (height, width, 3){hint}")
+    if image.size == 0:
+        raise BadInput(f"image has shape {image.shape}; expected at least one pixel")
+    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+        raise BadInput(f"image is {image.dtype}; expected uint8, uint16 or floats in [0, 1]")
+
+
+def _check_inputs(model: Model) -> None:
+    expected, given = (*model.spec.planes, *model.spec.fields), (*framing.PLANES, *framing.FIELDS)
+    if (model.spec.planes, model.spec.fields) != (framing.PLANES, framing.FIELDS):
+        raise ModelUnavailable(
+            f"model {model.spec.name!r} reads {', '.join(expected)}; this version of deepmatte gives"
+            f" {', '.join(given)}: use a model exported by this version"
+        )

@@ -1,0 +1,137 @@
+"""The pipeline with models that follow a rule, so that every alpha can be worked out by hand."""
+
+import numpy as np
+import pytest
+from constant_model import constant_model, red_model, rule_model
+
+from deepmatte import framing
+from deepmatte.errors import BadInput, ModelUnavailable
+from deepmatte.matting import MatteWarning, MattingOptions, estimate_alpha
+from deepmatte.models import Model
+from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes, to_words
+
+
+def picture(height: int, width: int) -> Floats:
+    return np.random.default_rng(0).random((height, width, 3), dtype=np.float32)
+
+
+def stripes(height: int, width: int) -> Bytes:
+    """A trimap: foreground left, unknown in the middle, background right."""
+    trimap = np.full((height, width), 128, np.uint8)
+    trimap[:, : width // 3] = 255
+    trimap[:, -(width // 3) :] = 0
+    return trimap
+
+
+def test_the_model_answers_where_the_trimap_is_unknown() -> None:
+    trimap = stripes(41, 67)
+    alpha = estimate_alpha(picture(41, 67), trimap, model=constant_model(0.25))
+    assert alpha.dtype == np.float32
+    np.testing.assert_array_equal(alpha, np.choose(trimap // 127, [0, np.float32(0.25), 1]))
+
+
+def test_answers_beyond_the_unit_range_are_cut_off() -> None:
+    trimap = np.full((9, 14), 128, np.uint8)
+    assert estimate_alpha(picture(9, 14), trimap, model=constant_model(1.5)).min() == 1
+    assert estimate_alpha(picture(9, 14), trimap, model=constant_model(-0.5)).max() == 0
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 33), (31, 7), (65, 97), (130, 205)])
+@pytest.mark.parametrize("tile_px", [64, 1536])
+def test_every_pixel_comes_from_its_own_place(height: int, width: int, tile_px: int) -> None:
+    image = picture(height, width)
+    everywhere = np.full((height, width), 128, np.uint8)
+    alpha = estimate_alpha(image, everywhere, MattingOptions(tile_px=tile_px), model=red_model())
+    np.testing.assert_array_equal(alpha, image[..., 0])
+
+
+def test_types_agree() -> None:
+    image, trimap = picture(21, 34), stripes(21, 34)
+    floats = estimate_alpha(image, trimap, model=red_model())
+    np.testing.assert_allclose(estimate_alpha(to_words(image), trimap, model=red_model()), floats, atol=1e-5)
+    np.testing.assert_allclose(estimate_alpha(to_bytes(image), trimap, model=red_model()), floats, atol=2e-3)
+    doubles = image.astype(np.float64)
+    np.testing.assert_array_equal(estimate_alpha(doubles, trimap / 255, model=red_model()), floats)
+
+
+def test_inputs_are_left_as_they_were() -> None:
+    image, trimap = picture(21, 34), stripes(21, 34)
+    before = image.copy(), trimap.copy()
+    estimate_alpha(image, trimap, model=red_model())
+    np.testing.assert_array_equal(image, before[0])
+    np.testing.assert_array_equal(trimap, before[1])
+
+
+def test_without_unknown_pixels_the_alpha_is_the_trimap_and_no_model_is_loaded() -> None:
+    trimap = np.where(stripes(20, 33) == 128, 0, stripes(20, 33)).astype(np.uint8)
+    with pytest.warns(MatteWarning, match="no unknown pixels"):
+        alpha = estimate_alpha(picture(20, 33), trimap, MattingOptions(model="no such model"))
+    np.testing.assert_array_equal(alpha, trimap / 255)
+
+
+@pytest.mark.parametrize("missing", [0, 255])
+def test_a_trimap_without_known_foreground_or_background_works(missing: int) -> None:
+    trimap = np.where(stripes(20, 33) == missing, 128, stripes(20, 33)).astype(np.uint8)
+    alpha = estimate_alpha(picture(20, 33), trimap, model=constant_model())
+    np.testing.assert_array_equal(alpha[trimap == 128], 0.5)
+    np.testing.assert_array_equal(alpha[trimap != 128], (255 - missing) / 255)
+
+
+def test_progress_counts_tiles_up_to_their_total() -> None:
+    told: list[tuple[int, int]] = []
+    trimap = np.full((200, 330), 128, np.uint8)
+    estimate_alpha(
+        picture(200, 330),
+        trimap,
+        MattingOptions(tile_px=64),
+        model=constant_model(),
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert len(told) > 1
+    assert told == [(done, len(told)) for done in range(1, len(told) + 1)]
+
+
+def test_sizes_are_multiples_of_the_stride() -> None:
+    model = rule_model(lambda planes: planes[0].copy(), stride=32)
+    estimate_alpha(picture(45, 77), np.full((45, 77), 128, np.uint8), model=model)
+    sizes = vars(model.session)["sizes"]
+    assert sizes == [(len(framing.PLANES), 64, 96), (len(framing.FIELDS), 16, 24)]
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.zeros((8, 9), np.uint8), "expected (height, width, 3)"),
+        (np.zeros((8, 9, 4), np.uint8), "leave out the fourth channel"),
+        (np.zeros((0, 9, 3), np.uint8), "at least one pixel"),
+        (np.zeros((8, 9, 3), np.int64), "image is int64; expected uint8, uint16 or floats"),
+        (np.zeros((8, 9, 3), np.complex64), "image is complex64"),
+        (np.full((8, 9, 3), 255.0), "expected [0, 1]"),
+        (np.full((8, 9, 3), np.nan), "expected [0, 1]"),
+    ],
+)
+def test_images_that_cannot_be_used_are_refused(image: AnyArray, said: str) -> None:
+    trimap = np.full(image.shape[:2] if image.size else (8, 9), 128, np.uint8)
+    with pytest.raises(BadInput) as caught:
+        estimate_alpha(image, trimap, model=constant_model())
+    assert said in str(caught.value)
+
+
+def test_a_trimap_of_another_size_is_refused_with_both_sizes() -> None:
+    with pytest.raises(BadInput, match="9 × 8 px but the image is 8 × 9 px"):
+        estimate_alpha(picture(9, 8), np.full((8, 9), 128, np.uint8), model=constant_model())
+
+
+def test_a_model_for_other_planes_is_refused() -> None:
+    model = constant_model()
+    other = Model(type(model.spec)(**{**vars(model.spec), "planes": ("red", "depth")}), model.session)
+    with pytest.raises(ModelUnavailable, match="reads red, depth"):
+        estimate_alpha(picture(9, 8), np.full((9, 8), 128, np.uint8), model=other)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"precision": "f16"}, {"runtime": "tensorrt"}, {"tile_px": 63}, {"model": ""}]
+)
+def test_options_that_cannot_be_used_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match="expected"):
+        MattingOptions(**wrong)  # type: ignore[arg-type]
