@@ -1,0 +1,274 @@
+"""The whole job from files to files: a photo and its trimap or mask in, a cutout with clean colours out."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepmatte import background as backgrounds
+from deepmatte import images, matting, trimap
+from deepmatte.errors import BadInput, BadOutput
+from deepmatte.foreground import estimate_foreground
+from deepmatte.images import Photo
+from deepmatte.matting import MattingOptions
+from deepmatte.models import Model
+from deepmatte.outputs import show
+from deepmatte.pixels import AnyArray, Bytes, Floats, composite, to_bytes, to_unit, to_words
+
+AnyPath = str | os.PathLike[str]
+Progress = Callable[[str, float], None]
+
+_STRIP_ROWS = 256  # composites are made a strip at a time, so no float copy of the whole picture is needed
+
+
+@dataclass(frozen=True)
+class CutReport:
+    """What `cut` did. Sizes in pixels; paths of outputs that were not asked for are None."""
+
+    image: str
+    output: str
+    alpha_output: str | None
+    foreground_output: str | None
+    height: int
+    width: int
+    unknown_share: float  # of the picture's pixels, 0 to 1
+    model: str | None  # its name; None if nothing was unknown, so that none was needed
+    seconds: float
+    notes: tuple[str, ...]  # what the user should know about this result
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What to read and where results go. Exactly one of trimap and mask is set."""
+
+    image: Path
+    trimap: Path | None
+    mask: Path | None
+    background: Path | str | None  # a picture, or the text of a colour
+    output: Path
+    alpha: Path | None
+    foreground: Path | None
+
+    def __post_init__(self) -> None:
+        if (self.trimap is None) == (self.mask is None):
+            given = "neither" if self.trimap is None else "both"
+            raise BadInput(f"a trimap or a mask is needed; {given} was given: choose one")
+        if isinstance(self.background, str):
+            backgrounds.parse_colour(self.background)
+        taken = {
+            path.resolve(): "is also read: results never replace what they are made from"
+            for path in (self.image, self.trimap, self.mask, self.background)
+            if isinstance(path, Path)
+        }
+        for path in self.targets():
+            if path.resolve() in taken:
+                raise BadOutput(f"{show(path)} {taken[path.resolve()]}; choose another name")
+            taken[path.resolve()] = "is asked for twice"
+
+    def targets(self) -> list[Path]:
+        """Return the files to write."""
+        return [path for path in (self.output, self.alpha, self.foreground) if path]
+
+    def check_targets(self, overwrite: bool) -> None:
+        """Raise BadOutput or BadInput unless every result can be written."""
+        for path in self.targets():
+            transparent = path == self.output and self.background is None
+            images.check_output(path, overwrite, needs_alpha=transparent)
+
+
+def cut(
+    image_path: AnyPath,
+    trimap_path: AnyPath | None = None,
+    output_path: AnyPath | None = None,
+    *,
+    mask_path: AnyPath | None = None,
+    alpha_path: AnyPath | None = None,
+    foreground_path: AnyPath | None = None,
+    background: AnyPath | None = None,
+    options: MattingOptions | None = None,
+    model: Model | None = None,
+    overwrite: bool = False,
+    max_pixels: int = images.MAX_PIXELS,
+    progress: Progress | None = None,
+) -> CutReport:
+    """Cut the foreground out of a photo and write it with transparency, or on a new background.
+
+    Either a trimap or a mask (an outline without soft edges, from which a trimap is made) is needed.
+    output_path: `<photo>-cutout.png` beside the photo unless given. alpha_path and foreground_path, where
+    given, get the alpha as a grey picture and the foreground's opaque colours. background: "#rrggbb",
+    "#rgb", a basic CSS colour name, or a picture, which is scaled to cover and cropped to the photo's size.
+    Bit depth and colour profile are the photo's. A photo that is transparent in places stays so there: the
+    alpha is multiplied by its own. progress is called with the step's name and the share of it that is done.
+
+    Raises BadInput, BadOutput or ModelUnavailable; then no new file is left.
+    """
+    image = Path(image_path)
+    job = _Job(
+        image=image,
+        trimap=_path(trimap_path),
+        mask=_path(mask_path),
+        background=_background(background),
+        output=_path(output_path) or image.parent / f"{image.stem}-cutout.png",
+        alpha=_path(alpha_path),
+        foreground=_path(foreground_path),
+    )
+    job.check_targets(overwrite)
+    work = _Work(
+        options or MattingOptions(), model, max_pixels, overwrite, progress or (lambda step, share: None)
+    )
+    return work.run(job)
+
+
+def _path(path: AnyPath | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _background(background: AnyPath | None) -> Path | str | None:
+    """Return the text of a colour or the path of a picture. A bare word that is no file is a colour."""
+    if background is None:
+        return None
+    text, path = os.fspath(background), Path(background)
+    is_word = not path.suffix and path.name == text and not path.exists()
+    return text if backgrounds.is_colour(text) or is_word else path
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How to do a job."""
+
+    options: MattingOptions
+    model: Model | None
+    max_pixels: int
+    overwrite: bool
+    tell: Progress
+
+    def run(self, job: _Job) -> CutReport:
+        """Read, find alpha, clean colours, write."""
+        started = time.perf_counter()
+        self.tell("reading", 0)
+        photo = images.read_photo(job.image, self.max_pixels)
+        known = self.read_trimap(job, photo)
+        backdrop = self.read_background(job, photo)
+        needs_model = trimap.has_unknown(known)
+        model = (self.model or matting.open_model(self.options)) if needs_model else None
+        alpha = matting.solve(photo.pixels, known, self.options, model, self.tell_tiles)
+        self.tell("cleaning colours", 0)
+        foreground = _like(photo, estimate_foreground(photo.pixels, alpha))
+        if photo.alpha is not None:
+            alpha = alpha * to_unit(photo.alpha)
+        self.tell("writing", 0)
+        _write(_results(job, photo, foreground, alpha, backdrop), self.overwrite)
+        self.tell("writing", 1)
+        return CutReport(
+            image=str(job.image),
+            output=str(job.output),
+            alpha_output=str(job.alpha) if job.alpha else None,
+            foreground_output=str(job.foreground) if job.foreground else None,
+            height=alpha.shape[0],
+            width=alpha.shape[1],
+            unknown_share=float(np.mean(known == trimap.UNKNOWN)),
+            model=model.spec.name if model else None,
+            seconds=time.perf_counter() - started,
+            notes=_notes(photo, known),
+        )
+
+    def tell_tiles(self, done: int, total: int) -> None:
+        """Pass the pipeline's progress on."""
+        self.tell("finding alpha", done / total)
+
+    def read_trimap(self, job: _Job, photo: Photo) -> Bytes:
+        """Return the trimap (H, W), read or made from the mask, after checking that it fits the photo."""
+        if job.trimap:
+            known = trimap.parse(images.read_map(job.trimap, self.max_pixels))
+            trimap.check_size(known.shape, photo.pixels.shape, photo.turned)
+            trimap.check_not_one_colour(known)
+            return known
+        mask = images.read_map(job.mask or "", self.max_pixels)
+        trimap.check_size(mask.shape, photo.pixels.shape, photo.turned)
+        if mask.min() == mask.max():
+            raise BadInput("mask has one colour; expected white where the foreground is, and black elsewhere")
+        return trimap.from_mask(mask)
+
+    def read_background(self, job: _Job, photo: Photo) -> Floats | None:
+        """Return a colour (3,) or a picture of the photo's size (H, W, 3), white where it is see-through."""
+        if job.background is None:
+            return None
+        if isinstance(job.background, str):
+            return backgrounds.parse_colour(job.background)
+        picture = images.read_photo(job.background, self.max_pixels)
+        pixels = to_unit(picture.pixels)
+        if picture.alpha is not None:
+            pixels = composite(pixels, np.ones(3, np.float32), to_unit(picture.alpha))
+        return backgrounds.cover(pixels, *photo.pixels.shape[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """One file to write: pixels (H, W) or (H, W, 3), and alpha (H, W) where it is transparent."""
+
+    path: Path
+    pixels: AnyArray
+    alpha: AnyArray | None = None
+    icc: bytes | None = None
+
+
+def _results(
+    job: _Job, photo: Photo, foreground: AnyArray, alpha: Floats, backdrop: Floats | None
+) -> list[_Result]:
+    """Return what to write, in the photo's type. foreground: (H, W, 3) in that type; alpha: (H, W)."""
+    matte = _like(photo, alpha)
+    if backdrop is None:
+        results = [_Result(job.output, foreground, matte, photo.icc)]
+    else:
+        results = [_Result(job.output, _on(backdrop, foreground, alpha), None, photo.icc)]
+    if job.alpha:
+        results.append(_Result(job.alpha, matte))
+    if job.foreground:
+        results.append(_Result(job.foreground, foreground, None, photo.icc))
+    return results
+
+
+def _like(photo: Photo, unit: Floats) -> AnyArray:
+    """Return [0, 1] floats in the photo's own type."""
+    return to_bytes(unit) if photo.pixels.dtype == np.uint8 else to_words(unit)
+
+
+def _on(backdrop: Floats, foreground: AnyArray, alpha: Floats) -> AnyArray:
+    """Return the foreground laid over a colour (3,) or a picture (H, W, 3), in the foreground's type."""
+    result = np.empty_like(foreground)
+    to_type = to_bytes if foreground.dtype == np.uint8 else to_words
+    for top in range(0, len(alpha), _STRIP_ROWS):
+        rows = slice(top, top + _STRIP_ROWS)
+        behind = backdrop[rows] if backdrop.ndim == 3 else backdrop
+        result[rows] = to_type(composite(to_unit(foreground[rows]), behind, alpha[rows]))
+    return result
+
+
+def _write(results: list[_Result], overwrite: bool) -> None:
+    """Write all results. If one cannot be written, those before it that are new are removed again."""
+    new: list[Path] = []
+    try:
+        for result in results:
+            is_new = not result.path.exists()
+            images.write_image(result.path, result.pixels, result.alpha, result.icc, overwrite)
+            if is_new:
+                new.append(result.path)
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _notes(photo: Photo, known: Bytes) -> tuple[str, ...]:
+    """Return what is odd about the inputs, though they could be used."""
+    notes = []
+    if not trimap.has_unknown(known):
+        notes.append(matting.NOTHING_UNKNOWN)
+    if np.all(known == trimap.UNKNOWN):
+        notes.append("trimap is unknown everywhere: the result is a guess; paint what is certain")
+    if photo.alpha is not None:
+        notes.append("photo is transparent in places: the alpha was multiplied by its own")
+    return tuple(notes)

@@ -1,0 +1,278 @@
+"""From files to files, with a model that gives one alpha everywhere it is asked."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from constant_model import constant_model
+
+from deepmatte import images
+from deepmatte.cutout import CutReport, cut
+from deepmatte.errors import BadInput, BadOutput, MatteError, ModelUnavailable
+from deepmatte.matting import MattingOptions
+from deepmatte.pixels import AnyArray, Floats, composite, to_bytes, to_unit
+
+HEIGHT, WIDTH = 44, 70
+RED = np.array([204, 26, 51], np.uint8)
+BLUE = np.array([26, 77, 204], np.uint8)
+
+
+def true_alpha() -> Floats:
+    """1 on the left, ½ in the middle, 0 on the right."""
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    alpha[:, :20], alpha[:, 20:50] = 1, 0.5
+    return alpha
+
+
+def photo_pixels(dtype: type[np.unsignedinteger[Any]] = np.uint8) -> AnyArray:
+    """Red laid over blue with the true alpha."""
+    top = 255 if dtype is np.uint8 else 65535
+    red, blue = to_unit(RED), to_unit(BLUE)
+    unit = composite(np.broadcast_to(red, (HEIGHT, WIDTH, 3)), blue, true_alpha())
+    return np.rint(unit * top).astype(dtype)
+
+
+def grey_trimap() -> AnyArray:
+    trimap = np.zeros((HEIGHT, WIDTH), np.uint8)
+    trimap[:, :20], trimap[:, 20:50] = 255, 128
+    return trimap
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with photo.png and trimap.png."""
+    images.write_image(tmp_path / "photo.png", photo_pixels())
+    images.write_image(tmp_path / "trimap.png", grey_trimap())
+    return tmp_path
+
+
+def run(folder: Path, **changes: Any) -> CutReport:
+    arguments: dict[str, Any] = {
+        "image_path": folder / "photo.png",
+        "trimap_path": folder / "trimap.png",
+        "model": constant_model(),
+    }
+    return cut(**(arguments | changes))
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_cutout_has_clean_colours_and_the_alpha(folder: Path) -> None:
+    report = run(folder)
+    assert report.output == str(folder / "photo-cutout.png")
+    cutout = images.read_photo(report.output)
+    assert cutout.alpha is not None
+    np.testing.assert_array_equal(cutout.alpha, to_bytes(true_alpha()))
+    shown = cutout.alpha > 0
+    assert np.abs(cutout.pixels[shown].astype(int) - RED).max() <= 1
+    assert files(folder) == {"photo.png", "trimap.png", "photo-cutout.png"}
+
+
+def test_the_report_says_what_was_done(folder: Path) -> None:
+    report = run(folder, alpha_path=folder / "a.png")
+    assert (report.height, report.width) == (HEIGHT, WIDTH)
+    assert report.unknown_share == pytest.approx(30 / 70)
+    assert report.alpha_output == str(folder / "a.png")
+    assert report.foreground_output is None
+    assert report.model == "rule"
+    assert report.seconds > 0
+    assert report.notes == ()
+    assert json.loads(json.dumps(asdict(report)))["width"] == WIDTH
+
+
+def test_alpha_and_foreground_are_written_where_asked(folder: Path) -> None:
+    run(folder, output_path=folder / "o.webp", alpha_path=folder / "a.tif", foreground_path=folder / "f.jpg")
+    np.testing.assert_array_equal(images.read_map(folder / "a.tif"), to_bytes(true_alpha()))
+    foreground = images.read_photo(folder / "f.jpg").pixels
+    assert np.abs(foreground[:, :45].astype(int) - RED).max() <= 6
+    assert files(folder) == {"photo.png", "trimap.png", "o.webp", "a.tif", "f.jpg"}
+
+
+@pytest.mark.parametrize(("colour", "levels"), [("white", (255, 255, 255)), ("#0f0", (0, 255, 0))])
+def test_a_background_colour_fills_what_is_not_foreground(
+    folder: Path, colour: str, levels: tuple[int, int, int]
+) -> None:
+    report = run(folder, background=colour)
+    pixels = images.read_photo(report.output).pixels.astype(int)
+    np.testing.assert_array_equal(pixels[:, 50:], np.broadcast_to(levels, (HEIGHT, 20, 3)))
+    assert np.abs(pixels[:, 20:50] - (RED.astype(float) + levels) / 2).max() <= 1.5
+
+
+def test_a_background_picture_is_scaled_to_cover(folder: Path) -> None:
+    sides = np.zeros((11, 61, 3), np.uint8)
+    sides[:, :30], sides[:, 31:] = 40, 240
+    images.write_image(folder / "behind.png", sides)
+    report = run(folder, background=folder / "behind.png", output_path=folder / "o.jpg")
+    pixels = images.read_photo(report.output).pixels.astype(int)
+    assert pixels.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(pixels[:, 58:] - 240).max() <= 4
+
+
+def test_16_bits_and_the_profile_are_kept(folder: Path) -> None:
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    images.write_image(folder / "deep.png", photo_pixels(np.uint16), icc=profile)
+    report = run(folder, image_path=folder / "deep.png", foreground_path=folder / "f.tif")
+    for path in (report.output, folder / "f.tif"):
+        written = images.read_photo(path)
+        assert written.pixels.dtype == np.uint16
+        assert written.icc == profile
+    np.testing.assert_array_equal(
+        images.read_photo(report.output).pixels[:, :20], photo_pixels(np.uint16)[:, :20]
+    )
+
+
+def test_a_photo_that_is_transparent_in_places_stays_so(folder: Path) -> None:
+    own = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    own[:10] = 0
+    images.write_image(folder / "holes.png", photo_pixels(), alpha=own)
+    report = run(folder, image_path=folder / "holes.png")
+    expected = to_bytes(true_alpha())
+    expected[:10] = 0
+    alpha = images.read_photo(report.output).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, expected)
+    assert any("transparent in places" in note for note in report.notes)
+
+
+def test_a_mask_becomes_a_trimap(folder: Path) -> None:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[:, :35] = 255
+    images.write_image(folder / "mask.png", mask)
+    report = run(folder, trimap_path=None, mask_path=folder / "mask.png")
+    alpha = images.read_photo(report.output).alpha
+    assert alpha is not None
+    assert [int(alpha[20, column]) for column in (10, 34, 35, 60)] == [255, 128, 128, 0]
+
+
+def test_a_trimap_that_is_unknown_everywhere_works(folder: Path) -> None:
+    images.write_image(folder / "grey.png", np.full((HEIGHT, WIDTH), 128, np.uint8))
+    report = run(folder, trimap_path=folder / "grey.png")
+    assert report.unknown_share == 1
+    assert any("unknown everywhere" in note for note in report.notes)
+
+
+def test_a_trimap_without_unknown_pixels_is_the_alpha(folder: Path) -> None:
+    hard = np.where(grey_trimap() == 128, 0, grey_trimap()).astype(np.uint8)
+    images.write_image(folder / "hard.png", hard)
+    report = run(folder, trimap_path=folder / "hard.png", model=None, options=MattingOptions(model="x"))
+    assert any("no unknown pixels" in note for note in report.notes)
+    alpha = images.read_photo(report.output).alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, hard)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_trimap_or_mask_of_one_colour_is_refused(folder: Path, level: int) -> None:
+    images.write_image(folder / "flat.png", np.full((HEIGHT, WIDTH), level, np.uint8))
+    with pytest.raises(BadInput, match="trimap is all"):
+        run(folder, trimap_path=folder / "flat.png")
+    with pytest.raises(BadInput, match="mask has one colour"):
+        run(folder, trimap_path=None, mask_path=folder / "flat.png")
+    assert "photo-cutout.png" not in files(folder)
+
+
+def test_a_trimap_of_another_size_is_refused_with_both_sizes(folder: Path) -> None:
+    images.write_image(folder / "small.png", grey_trimap()[:-1])
+    with pytest.raises(BadInput, match="70 × 43 px but the image is 70 × 44 px"):
+        run(folder, trimap_path=folder / "small.png")
+
+
+def test_a_photo_turned_by_exif_explains_the_sizes(folder: Path) -> None:
+    from PIL import Image
+
+    picture = Image.fromarray(photo_pixels())
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(folder / "turned.jpg", exif=exif)
+    with pytest.raises(BadInput, match="EXIF"):
+        run(folder, image_path=folder / "turned.jpg")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trimap_path": None}, "neither was given"),
+        ({"mask_path": "m.png"}, "both was given"),
+        ({"background": "blueish"}, "expected #rgb"),
+        ({"background": "#12345"}, "expected #rgb"),
+        ({"background": "missing.jpg"}, "missing.jpg"),
+        ({"output_path": "o.jpg"}, "cannot be transparent"),
+        ({"output_path": "o.xyz"}, "o.xyz"),
+        ({"output_path": "nowhere/o.png"}, "nowhere"),
+        ({"output_path": "photo.png", "overwrite": True}, "is also read"),
+        ({"alpha_path": "photo-cutout.png"}, "asked for twice"),
+        ({"image_path": "missing.png"}, "missing.png"),
+        ({"image_path": "."}, "folder"),
+        ({"max_pixels": 100}, "70 × 44"),
+    ],
+)
+def test_what_cannot_work_is_refused_and_leaves_no_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(MatteError) as caught:
+        run(Path(), **changes)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert files(folder) == {"photo.png", "trimap.png"}
+
+
+def test_outputs_are_checked_before_anything_is_read(folder: Path) -> None:
+    (folder / "photo.png").write_text("no picture")
+    with pytest.raises(BadOutput, match="folder"):
+        run(folder, alpha_path=folder / "nowhere" / "a.png")
+
+
+def test_an_existing_result_is_replaced_only_when_asked(folder: Path) -> None:
+    target = folder / "photo-cutout.png"
+    target.write_text("mine")
+    with pytest.raises(BadOutput, match="overwrit"):
+        run(folder)
+    assert target.read_text() == "mine"
+    run(folder, overwrite=True)
+    assert images.read_photo(target).alpha is not None
+
+
+def test_an_unknown_model_leaves_no_file(folder: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="nobody"):
+        run(folder, model=None, options=MattingOptions(model="nobody"))
+    assert files(folder) == {"photo.png", "trimap.png"}
+
+
+@pytest.mark.parametrize("failing", ["a.png", "f.png"])
+def test_if_one_result_fails_no_new_one_remains(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    really_write = images.write_image
+
+    def write(path: Path, *rest: Any) -> None:
+        if path.name == failing:
+            raise BadOutput("disk is full")
+        really_write(path, *rest)
+
+    monkeypatch.setattr(images, "write_image", write)
+    with pytest.raises(BadOutput, match="full"):
+        run(folder, alpha_path=folder / "a.png", foreground_path=folder / "f.png")
+    assert files(folder) == {"photo.png", "trimap.png"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists() or os.name != "posix", reason="needs /dev/full")
+def test_a_device_is_no_place_for_a_result(folder: Path) -> None:
+    with pytest.raises(MatteError):
+        run(folder, output_path="/dev/full")
+
+
+def test_progress_names_the_steps_in_order(folder: Path) -> None:
+    told: list[tuple[str, float]] = []
+    run(folder, progress=lambda step, share: told.append((step, share)))
+    steps = list(dict.fromkeys(step for step, _ in told))
+    assert steps == ["reading", "finding alpha", "cleaning colours", "writing"]
+    assert all(0 <= share <= 1 for _, share in told)
