@@ -1,0 +1,279 @@
+"""The command line: exit codes, streams, and that it stays light and polite."""
+
+import inspect
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from constant_model import constant_model
+
+import deepmatte
+from deepmatte import cli, cutout, images, matting
+from deepmatte.version import __version__
+
+PUBLIC_NAMES = [
+    "BadInput",
+    "BadOutput",
+    "MatteError",
+    "MattingOptions",
+    "ModelUnavailable",
+    "__version__",
+    "composite",
+    "cut",
+    "estimate_alpha",
+    "estimate_foreground",
+    "load_model",
+    "trimap",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with photo.png and trimap.png; any model is a constant one."""
+    pixels = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
+    trimap = np.full((21, 34), 128, np.uint8)
+    trimap[:, :10], trimap[:, 25:] = 255, 0
+    images.write_image(tmp_path / "photo.png", pixels)
+    images.write_image(tmp_path / "trimap.png", trimap)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(matting, "load_model", lambda *_, **__: constant_model())
+    return tmp_path
+
+
+def test_public_names_are_these_and_all_load() -> None:
+    assert deepmatte.__all__ == PUBLIC_NAMES
+    assert len(PUBLIC_NAMES) <= 12
+    for name in PUBLIC_NAMES:
+        assert getattr(deepmatte, name) is not None
+    assert set(PUBLIC_NAMES) <= set(dir(deepmatte))
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = deepmatte.nothing
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "cut --help", "models --help", "train --help"])
+def test_help_and_version_load_nothing_heavy(arguments: str) -> None:
+    program = (
+        "import sys\nfrom deepmatte.cli import main\n"
+        f"try:\n    main({arguments.split()!r})\nexcept SystemExit as end:\n    code = end.code\n"
+        "heavy = {'numpy', 'pyvips', 'openvino', 'onnxruntime', 'rich', 'torch'} & set(sys.modules)\n"
+        "print(code, sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "0 []\n"
+    assert done.stdout
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = "import sys, deepmatte; print(sorted({'numpy', 'pyvips', 'openvino'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"deepmatte {__version__}\n"
+
+
+def test_cut_writes_the_default_output_and_prints_its_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["cut", "photo.png", "--trimap", "trimap.png"]) == 0
+    assert capsys.readouterr() == ("photo-cutout.png\n", "")
+    assert images.read_photo("photo-cutout.png").alpha is not None
+
+
+def test_every_flag_of_cut_reaches_the_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    known_names = set(inspect.signature(cutout.cut).parameters)
+
+    def cut(*paths: str | None, **rest: Any) -> cutout.CutReport:
+        seen.update(rest, paths=paths)
+        return cutout.CutReport("p", "o", None, None, 1, 1, 0.0, None, 0.0, ())
+
+    monkeypatch.setattr(cutout, "cut", cut)
+    flags = "--mask m --output o --alpha-output a --foreground-output f --background b --model n --overwrite"
+    assert cli.main(["cut", "photo.png", *flags.split(), "--max-megapixels", "0.5"]) == 0
+    progress = seen.pop("progress")
+    assert callable(progress)
+    assert seen == {
+        "paths": ("photo.png", None, "o"),
+        "mask_path": "m",
+        "alpha_path": "a",
+        "foreground_path": "f",
+        "background": "b",
+        "options": matting.MattingOptions(model="n"),
+        "overwrite": True,
+        "max_pixels": 500_000,
+    }
+    assert set(seen) - {"paths"} <= known_names
+
+
+def test_defaults_are_the_librarys() -> None:
+    assert cli.MAX_MEGAPIXELS * 1_000_000 == images.MAX_PIXELS
+
+
+def test_json_goes_to_stdout_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cut", "photo.png", "--trimap", "trimap.png", "--alpha-output", "a.png", "--json"]) == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert err == ""
+    assert report["output"] == "photo-cutout.png"
+    assert report["alpha_output"] == "a.png"
+    assert report["unknown_share"] == pytest.approx(15 / 34)
+    assert report["model"] == "rule"
+
+
+def test_notes_go_to_stderr(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images.write_image("grey.png", np.full((21, 34), 128, np.uint8))
+    assert cli.main(["cut", "photo.png", "--trimap", "grey.png"]) == 0
+    assert capsys.readouterr().err.startswith("deepmatte: note: trimap is unknown everywhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("cut missing.png --trimap trimap.png", "missing.png"),
+        ("cut . --trimap trimap.png", "folder"),
+        ("cut photo.png --trimap trimap.png --background blueish", "blueish"),
+        ("cut photo.png --trimap trimap.png --output o.jpg", "transparent"),
+        ("cut photo.png --trimap trimap.png --max-megapixels 0.0001", "px"),
+        ("cut photo.png --trimap photo.png", "colours"),
+        ("evaluate missing", "missing"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_1(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, said: str
+) -> None:
+    if arguments.startswith("evaluate"):
+        pytest.importorskip("deepmatte.evaluation.benchmarks")
+    assert cli.main(arguments.split()) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("deepmatte: ")
+    assert err.count("\n") == 1
+    assert said in err
+    assert {path.name for path in folder.iterdir()} == {"photo.png", "trimap.png"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "paste",
+        "cut",
+        "cut photo.png",
+        "cut photo.png --trimap t --mask m",
+        "cut photo.png --trimap t --colour red",
+        "cut photo.png --trimap t --max-megapixels -1",
+        "cut photo.png --trimap t --max-megapixels nan",
+        "train recipe",
+        "export run",
+    ],
+)
+def test_wrong_use_is_exit_2(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments.split())
+    assert end.value.code == 2
+    assert "usage: deepmatte" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(KeyboardInterrupt(), 130, ""), (MemoryError(), 1, "deepmatte: not enough memory")],
+)
+def test_interruptions_and_lack_of_memory_are_quiet(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    def cut(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cutout, "cut", cut)
+    assert cli.main(["cut", "photo.png", "--trimap", "trimap.png"]) == code
+    assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["train recipe --corpus c --output r", "export r --output m.onnx"], ids=["train", "export"]
+)
+def test_without_torch_the_command_says_how_to_get_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("deepmatte.training")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert cli.main(arguments.split()) == 1
+    message = "deepmatte: this command needs torch, which is not installed: pip install 'deepmatte[train]'\n"
+    assert capsys.readouterr().err == message
+
+
+def test_models_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from deepmatte.models import catalogue
+
+    monkeypatch.setattr(catalogue, "names", lambda: ["rule"])
+    monkeypatch.setattr(catalogue, "load_bytes", lambda name: (b"", constant_model().spec))
+    assert cli.main(["models"]) == 0
+    assert capsys.readouterr().out == "rule  rule 1, trained 2025-01-31, Apache-2.0\n"
+    assert cli.main(["models", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rule"]["licence"] == "Apache-2.0"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@contextmanager
+def waited(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
+    """Let the command line believe that so many seconds pass between two looks at the clock."""
+    clock = iter(np.arange(0, 1000, seconds).tolist())
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "_now", lambda: next(clock))
+        yield
+
+
+@pytest.mark.parametrize(
+    ("stream", "seconds", "is_shown"),
+    [(Terminal, 2.0, True), (Terminal, 0.1, False), (io.StringIO, 2.0, False)],
+    ids=["slow", "quick", "no terminal"],
+)
+def test_a_bar_is_shown_for_long_work_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, stream: Callable[[], io.StringIO], seconds: float, is_shown: bool
+) -> None:
+    errors = stream()
+    monkeypatch.setattr(sys, "stderr", errors)
+    with waited(monkeypatch, seconds), cli._progress_bar() as tell:
+        tell("finding alpha", 0.5)
+        tell("writing", 1.0)
+    assert ("writing" in errors.getvalue()) == is_shown
+
+
+def test_python_m_deepmatte_is_the_same_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deepmatte", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"deepmatte {__version__}\n"
+
+
+def test_a_reader_that_has_gone_is_no_traceback() -> None:
+    program = "from deepmatte import cli; import sys; sys.exit(cli.main(['models', '--json']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
