@@ -77,9 +77,10 @@ def _resample(lines: Floats, count: int, start: float, step: float) -> Floats:
     reach = max(step, 1.0)
     first = np.ceil(centres - reach).astype(np.int64)
     total = np.zeros((count, *lines.shape[1:]), np.float32)
-    weights = np.zeros(count)
+    weights = np.zeros(count, np.float32)
     for tap in range(2 * math.ceil(reach) + 1):
-        share = np.maximum(0, 1 - np.abs(first + tap - centres) / reach)
+        share = np.maximum(0, 1 - np.abs(first + tap - centres) / reach).astype(np.float32)
         weights += share
-        total += share.astype(np.float32)[:, None, None] * lines[np.clip(first + tap, 0, len(lines) - 1)]
-    return total / weights.astype(np.float32)[:, None, None]
+        total += share[:, None, None] * lines[np.clip(first + tap, 0, len(lines) - 1)]
+    total /= weights[:, None, None]
+    return total
