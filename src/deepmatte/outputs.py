@@ -1,0 +1,102 @@
+"""Files that appear whole or not at all.
+
+What is written goes to a temporary file in the target's folder and is renamed when it is complete, so a
+full disk, an error or an interruption leaves neither half a file nor a lost old one.
+"""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from deepmatte.errors import BadOutput
+
+
+def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Raise BadOutput where `whole_file` could not put a file at the path: to be asked before long work."""
+    target = Path(path)
+    shown = show(target)
+    folder = target.parent
+    try:
+        if target.is_dir() or not target.name:
+            raise BadOutput(f"{shown} is a folder; expected the name of a file to write")
+        if not folder.is_dir():
+            raise BadOutput(f"the folder {show(folder)} does not exist; make it first")
+        if target.exists() and not target.is_file():
+            raise BadOutput(f"{shown} is no regular file; choose another name")
+        if target.exists() and not overwrite:
+            raise _exists(shown)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise BadOutput(f"the folder {show(folder)} cannot be written to; choose another one")
+    except (OSError, ValueError) as error:
+        raise _failed(shown, error) from error
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[int]:
+    """Yield an open descriptor to read and write; when the block ends well, its file appears at the path.
+
+    On any exception, KeyboardInterrupt included, nothing is left behind. A symbolic link is followed.
+    Raises BadOutput where the system refuses, and where the path exists (checked again at the very end)
+    unless overwrite.
+    """
+    check_target(path, overwrite)
+    shown = show(path)
+    try:
+        target = Path(os.path.realpath(path))
+        temporary = target.parent / f".deepmatte-{secrets.token_hex(6)}.part"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o666)
+    except (OSError, ValueError) as error:
+        raise _failed(shown, error) from error
+    try:
+        try:
+            yield descriptor
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _publish(temporary, target, overwrite)
+    except FileExistsError:
+        raise _exists(shown) from None
+    except OSError as error:
+        raise _failed(shown, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
+    if overwrite:
+        temporary.replace(target)
+    else:
+        try:
+            os.link(temporary, target)  # fails if the target has appeared meanwhile, which a rename does not
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if target.exists():
+                raise FileExistsError from None
+            temporary.replace(target)
+    if hasattr(os, "O_DIRECTORY"):  # the rename itself outlives a power cut
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        except OSError:  # some network file systems cannot; the file itself is safe
+            pass
+        finally:
+            os.close(folder)
+
+
+def _exists(shown: str) -> BadOutput:
+    return BadOutput(f"{shown} exists already; choose another name or allow overwriting")
+
+
+def _failed(shown: str, error: Exception) -> BadOutput:
+    reason = getattr(error, "strerror", None) or str(error)
+    return BadOutput(f"{shown} cannot be written: {reason}")
+
+
+def show(path: str | os.PathLike[str]) -> str:
+    """Return a path as it may stand in a one-line message: odd characters escaped."""
+    text = os.fspath(path)
+    return text if text.isprintable() else ascii(text)

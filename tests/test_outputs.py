@@ -1,0 +1,129 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from deepmatte import outputs
+from deepmatte.errors import BadOutput
+
+
+def write(path: Path, data: bytes = b"new", overwrite: bool = False) -> None:
+    with outputs.whole_file(path, overwrite) as descriptor:
+        os.write(descriptor, data)
+
+
+def test_what_is_written_appears_and_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path / "a.bin")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    write(tmp_path / "ours")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_file_in_the_way_is_kept_unless_overwriting(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(BadOutput, match="exists already"):
+        write(path)
+    assert path.read_bytes() == b"old"
+    write(path, overwrite=True)
+    assert path.read_bytes() == b"new"
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    with pytest.raises(BadOutput, match="exists already"), outputs.whole_file(path):
+        path.write_bytes(b"someone else's")
+    assert path.read_bytes() == b"someone else's"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def write_half(path: Path, failure: BaseException) -> None:
+    with outputs.whole_file(path, overwrite=True) as descriptor:
+        os.write(descriptor, b"half of it")
+        raise failure
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError, ValueError, SystemExit])
+def test_any_exception_leaves_nothing_and_keeps_the_old_file(
+    tmp_path: Path, kind: type[BaseException]
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(kind):
+        write_half(path, kind())
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(BadOutput, match=r"a\.bin cannot be written: No space left"),
+        outputs.whole_file(tmp_path / "a.bin"),
+    ):
+        raise OSError(28, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_system_without_hard_links_works_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write(tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+    with pytest.raises(BadOutput, match="exists already"), outputs.whole_file(tmp_path / "b.bin"):
+        (tmp_path / "b.bin").touch()
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write(tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_a_name_of_the_longest_kind_can_be_written(tmp_path: Path) -> None:
+    write(tmp_path / ("n" * 255))
+
+
+def test_names_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for path, said in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "none" / "a", "does not exist"),
+        (tmp_path / "file" / "a", "does not exist"),
+        (tmp_path / "pipe", "no regular file"),
+        (tmp_path / "nul\0", "cannot be written"),
+        (tmp_path / ("n" * 256), "cannot be written"),
+        (Path(), "is a folder"),
+    ):
+        with pytest.raises(BadOutput, match=said) as caught:
+            write(path, overwrite=True)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # chmod does not hold back the superuser
+    with pytest.raises(BadOutput, match="cannot be written to"):
+        outputs.check_target(tmp_path / "a.bin")
+
+
+def test_checking_writes_nothing(tmp_path: Path) -> None:
+    outputs.check_target(tmp_path / "a.bin")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"), [("ä b.png", "ä b.png"), ("a\nb.png", r"'a\nb.png'"), ("\udcff", r"'\udcff'")]
+)
+def test_odd_names_are_shown_on_one_line(path: str, shown: str) -> None:
+    assert outputs.show(path) == shown
