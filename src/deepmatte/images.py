@@ -1,0 +1,358 @@
+"""Picture files in and out: formats, EXIF orientation, depth, transparency, profiles. Only user of pyvips.
+
+Pixels are as stored in the file: uint8 or uint16, never converted between RGB profiles, the profile handed
+on. What each format keeps is in docs/conventions.md.
+
+The codec keeps threads, which a fork does not copy: start worker processes by "spawn", or fork before the
+first picture. A process forked later is told so instead of waiting for ever.
+"""
+
+import atexit
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyvips
+
+from deepmatte import bitmap, outputs, trimap
+from deepmatte.errors import BadInput, BadOutput
+from deepmatte.outputs import show
+from deepmatte.pixels import AnyArray, to_bytes, to_unit
+
+MAX_PIXELS = 300_000_000
+
+_KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
+    ("jpeg", lambda head: head.startswith(b"\xff\xd8\xff")),
+    ("png", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
+    ("webp", lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP"),
+    ("tiff", lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    ("gif", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
+    ("bmp", lambda head: head.startswith(b"BM")),
+)
+_COLOURS = ("b-w", "grey16", "srgb", "rgb", "rgb16", "scrgb", "multiband", "cmyk")
+
+
+@dataclass(frozen=True)
+class _Format:
+    saver: str
+    keeps_alpha: bool
+    keeps_16_bit: bool
+    max_side_px: int
+    options: dict[str, Any]
+
+
+_PNG = _Format("pngsave_target", True, True, 2**31 - 1, {"compression": 6})
+_TIFF = _Format(
+    "tiffsave_target", True, True, 2**31 - 1, {"compression": "deflate", "predictor": "horizontal"}
+)
+_WEBP = _Format("webpsave_target", True, False, 16383, {"Q": 90, "alpha_q": 100})
+_JPEG = _Format("jpegsave_target", False, False, 65535, {"Q": 95, "optimize_coding": True})
+FORMATS = {".png": _PNG, ".tif": _TIFF, ".tiff": _TIFF, ".webp": _WEBP, ".jpg": _JPEG, ".jpeg": _JPEG}
+
+# libvips' warnings: what matters comes back as an error. pyvips would print them through logging, and trip
+# over names in damaged files that are not UTF-8. GLib asks the latest handler first.
+_ignore_warning = pyvips.ffi.callback("void(*)(char *, int, char *, void *)", lambda *_: None)
+_IGNORE_ID = pyvips.glib_lib.g_log_set_handler(b"VIPS", 0xFF, _ignore_warning, pyvips.ffi.NULL)
+atexit.register(pyvips.glib_lib.g_log_remove_handler, b"VIPS", _IGNORE_ID)
+_CODEC_ERRORS = (pyvips.Error, UnicodeDecodeError)  # the latter where an error's own text is not UTF-8
+# The cache would keep decoded pictures alive, and give them for files that have changed since.
+pyvips.cache_set_max(0)
+
+
+_process_with_threads: int | None = None
+
+
+def _claim_threads() -> None:
+    """Remember which process the codec's threads live in; to be called before they are used."""
+    global _process_with_threads
+    if _process_with_threads not in (None, os.getpid()):
+        raise RuntimeError("pictures were used before this process was forked: start it by spawn instead")
+    _process_with_threads = os.getpid()
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A picture as stored, turned upright.
+
+    pixels: (H, W, 3), uint8 or uint16; alpha: (H, W) of the same type, None where all is opaque;
+    icc: an RGB profile, None where the file has none or its profile is not for RGB;
+    turned: the EXIF orientation swapped the sides.
+    """
+
+    pixels: AnyArray
+    alpha: AnyArray | None
+    icc: bytes | None
+    turned: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    pixels: AnyArray  # (H, W, C), C in 1 to 4: grey or RGB, then perhaps alpha
+    icc: bytes | None
+    orientation: int  # EXIF, 1 to 8
+
+
+def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a photo of any supported format.
+
+    Raises BadInput where there is no such file, it is no picture, it is damaged or cut short, it holds other
+    than 8 or 16 bit numbers, or its header announces more than max_pixels (found before decoding).
+    """
+    decoded = _decode(path, max_pixels)
+    if decoded.pixels.dtype not in (np.uint8, np.uint16):
+        raise BadInput(
+            f"{show(path)} has {decoded.pixels.dtype} pixels; expected 8 or 16 bit whole numbers:"
+            " save it as a 16 bit picture"
+        )
+    upright = _upright(decoded.pixels, decoded.orientation)
+    channels = upright.shape[2]
+    colours = upright[..., :1] if channels < 3 else upright[..., :3]
+    alpha = np.ascontiguousarray(upright[..., -1]) if channels in (2, 4) else None
+    if alpha is not None and bool(np.all(alpha == np.iinfo(alpha.dtype).max)):
+        alpha = None
+    pixels = np.repeat(colours, 3, axis=2) if channels < 3 else np.ascontiguousarray(colours)
+    return Photo(pixels, alpha, _fitting_profile(decoded.icc, 3), decoded.orientation >= 5)
+
+
+def read_map(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> AnyArray:
+    """Read a trimap or a mask as its grey levels (H, W), upright, in the file's own type.
+
+    Palettes are resolved; 1 bit becomes 0 and 255; float TIFF stays float. Raises BadInput as `read_photo`
+    does, and for pictures with colours or transparency.
+    """
+    decoded = _decode(path, max_pixels)
+    pixels = decoded.pixels
+    if pixels.shape[2] == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    return np.ascontiguousarray(_upright(trimap.one_channel(pixels, show(path)), decoded.orientation))
+
+
+def _decode(path: str | os.PathLike[str], max_pixels: int) -> _Decoded:
+    shown = show(path)
+    with _open(path) as file:
+        try:
+            head = file.read(bitmap.HEAD_BYTES)
+            if not head:
+                raise BadInput(f"{shown} is empty; expected a picture")
+            kind = next((kind for kind, fits in _KINDS if fits(head)), None)
+            if kind is None:
+                raise BadInput(
+                    f"{shown} is no picture of a known kind; expected JPEG, PNG, WebP, TIFF, BMP or GIF"
+                )
+            if kind == "bmp":
+                return _decode_bitmap(file, head, shown, max_pixels)
+            return _decode_with_vips(kind, file, shown, max_pixels)
+        except _CODEC_ERRORS as error:
+            raise BadInput(
+                f"{shown} is damaged or cut short ({_one_line(error)});"
+                " expected a whole picture: export it again"
+            ) from error
+        except OSError as error:
+            raise BadInput(f"{shown} cannot be read: {error.strerror}") from error
+
+
+def _open(path: str | os.PathLike[str]) -> BinaryIO:
+    shown = show(path)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise BadInput(f"{shown} is a folder; expected a picture file")
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+            raise BadInput(f"{shown} is no regular file; expected a picture file")
+        return Path(path).open("rb")
+    except FileNotFoundError:
+        raise BadInput(f"{shown} does not exist; expected a picture file") from None
+    except PermissionError:
+        raise BadInput(f"{shown} may not be read; check its permissions") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{shown} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _one_line(error: Exception) -> str:
+    pyvips.vips_lib.vips_error_clear()  # else a text that is not UTF-8 would spoil the next error as well
+    lines = [line.strip() for line in str(getattr(error, "detail", "")).splitlines() if line.strip()]
+    text = lines[0] if lines else "no reason given"
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:160]
+
+
+def _check_pixels(width: int, height: int, max_pixels: int, shown: str) -> None:
+    if width * height > max_pixels:
+        raise BadInput(
+            f"{shown} says it is {width} × {height} px; at most {max_pixels:,} px are read:"
+            " raise max_pixels if you trust it"
+        )
+
+
+def _decode_bitmap(file: BinaryIO, head: bytes, shown: str, max_pixels: int) -> _Decoded:
+    try:
+        header = bitmap.read_header(head)
+        _check_pixels(header.width, header.height, max_pixels, shown)
+        picture = bitmap.decode(header, head + file.read())
+    except BadInput as error:
+        message = str(error)
+        raise BadInput(message if message.startswith(shown) else f"{shown}: {message}") from None
+    planes = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    return _Decoded(planes, picture.icc, 1)
+
+
+def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int) -> _Decoded:
+    _claim_threads()
+    file.seek(0)
+    source = pyvips.Source.new_from_descriptor(file.fileno())
+    # The loader is chosen by the first bytes, not by libvips, which has loaders for text and raw data.
+    image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on="error")
+    _check_pixels(image.width, image.height, max_pixels, shown)
+    is_cmyk = image.interpretation == "cmyk"
+    is_known = image.coding == "none" and image.interpretation in _COLOURS
+    if not is_known or image.bands > 4 + is_cmyk or (is_cmyk and image.format not in ("uchar", "ushort")):
+        raise BadInput(
+            f"{shown} has {image.bands} channels of the kind {image.interpretation} ({image.format});"
+            " expected grey, RGB or CMYK"
+        )
+    has_profile = image.get_typeof("icc-profile-data") != 0
+    icc = bytes(image.get("icc-profile-data")) if has_profile else None
+    orientation = int(image.get("orientation")) if image.get_typeof("orientation") != 0 else 1
+    pixels = image.numpy()  # here, and not before, the pixels are decoded
+    pixels = pixels.reshape(image.height, image.width, image.bands)
+    if is_cmyk:
+        pixels, icc = _cmyk_to_srgb(pixels, icc), None
+    return _Decoded(pixels, icc, orientation if 1 <= orientation <= 8 else 1)
+
+
+def _cmyk_to_srgb(pixels: AnyArray, icc: bytes | None) -> AnyArray:
+    """Convert (H, W, 4 or 5) by the file's own CMYK profile, else by libvips' general one."""
+    # Alpha stays outside: libvips 8.18 makes a 16 bit one opaque on this way.
+    image = _to_vips(pixels[..., :4]).copy(interpretation="cmyk")
+    if _fitting_profile(icc, 4):
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    converted = image.icc_transform(
+        "srgb",
+        embedded=True,
+        input_profile="cmyk",
+        intent="relative",
+        black_point_compensation=True,
+        depth=pixels.dtype.itemsize * 8,
+    ).numpy()
+    return converted if pixels.shape[2] == 4 else np.dstack([converted, pixels[..., 4]])
+
+
+def _fitting_profile(icc: bytes | None, channels: int) -> bytes | None:
+    """Return the profile if it is whole and made for that many colour channels, else None."""
+    space = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}[channels]
+    is_whole = icc is not None and len(icc) > 128 and int.from_bytes(icc[:4], "big") == len(icc)
+    return icc if icc is not None and is_whole and icc[36:40] == b"acsp" and icc[16:20] == space else None
+
+
+def _upright(pixels: AnyArray, orientation: int) -> AnyArray:
+    """Undo an EXIF orientation, 1 to 8. pixels: (H, W, ...)."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def check_output(path: str | os.PathLike[str], overwrite: bool = False, needs_alpha: bool = False) -> None:
+    """Raise unless a picture can be written to the path: to be asked before long work.
+
+    Raises BadOutput for an unknown suffix, a missing or unwritable folder, a folder in the file's place and,
+    without overwrite, an existing file; BadInput where transparency is asked of a format that has none.
+    """
+    kind = _format(path)
+    if needs_alpha and not kind.keeps_alpha:
+        raise BadInput(
+            f"{show(path)} would be a JPEG, which cannot be transparent;"
+            " give a background, or write PNG, TIFF or WebP"
+        )
+    outputs.check_target(path, overwrite)
+
+
+def _format(path: str | os.PathLike[str]) -> _Format:
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        found = f"the suffix {show(suffix)}" if suffix else "no suffix"
+        raise BadOutput(f"{show(path)} has {found}; expected one of {', '.join(FORMATS)}")
+    return FORMATS[suffix]
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    pixels: AnyArray,
+    alpha: AnyArray | None = None,
+    icc: bytes | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a picture in the format its suffix names, whole or not at all.
+
+    pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16; alpha: (H, W) of the same type; icc: a profile,
+    left out unless it is made for these channels. WebP and JPEG get 8 bits, rounded.
+    Raises BadOutput and BadInput as `check_output` does, and where the disk is full or a side too long.
+    """
+    check_output(path, overwrite, needs_alpha=alpha is not None)
+    _check_arrays(pixels, alpha)
+    kind = _format(path)
+    if max(pixels.shape[:2]) > kind.max_side_px:
+        height, width = pixels.shape[:2]
+        raise BadOutput(
+            f"{show(path)} would be {width} × {height} px; this format ends at {kind.max_side_px} px a side:"
+            " write PNG or TIFF"
+        )
+    options = dict(kind.options)
+    if kind is _TIFF and 2 * pixels.nbytes > 2**32:
+        options["bigtiff"] = True
+    _claim_threads()
+    with outputs.whole_file(path, overwrite) as descriptor:
+        image = _joined(pixels, alpha, icc, kind)
+        try:
+            target = pyvips.Target.new_to_descriptor(descriptor)
+            pyvips.Operation.call(kind.saver, image, target, keep="icc", **options)
+        except _CODEC_ERRORS as error:
+            raise BadOutput(f"{show(path)} cannot be written: {_one_line(error)}") from error
+
+
+def _check_arrays(pixels: AnyArray, alpha: AnyArray | None) -> None:
+    is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not is_picture or pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
+        raise BadInput(
+            f"a picture of shape {pixels.shape} and type {pixels.dtype} cannot be written;"
+            " expected (H, W) or (H, W, 3), uint8 or uint16"
+        )
+    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+        raise BadInput(
+            f"alpha is {alpha.dtype} of shape {alpha.shape};"
+            f" expected {pixels.dtype} of shape {pixels.shape[:2]}"
+        )
+
+
+def _joined(pixels: AnyArray, alpha: AnyArray | None, icc: bytes | None, kind: _Format) -> Any:
+    """Return the libvips image to save, with alpha and profile."""
+    is_colour = pixels.ndim == 3
+    is_deep = pixels.dtype == np.uint16 and kind.keeps_16_bit
+    image = _to_vips(pixels if is_deep else _to_8_bit(pixels))
+    if alpha is not None:
+        image = image.bandjoin(_to_vips(alpha if is_deep else _to_8_bit(alpha)))
+    names = ("rgb16", "srgb") if is_colour else ("grey16", "b-w")
+    image = image.copy(interpretation=names[0] if is_deep else names[1])
+    profile = _fitting_profile(icc, 3 if is_colour else 1)
+    if profile:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return image
+
+
+def _to_8_bit(pixels: AnyArray) -> AnyArray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    return to_bytes(to_unit(np.arange(65536, dtype=np.uint16)))[pixels]
+
+
+def _to_vips(pixels: AnyArray) -> Any:
+    height, width = pixels.shape[:2]
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    name = "uchar" if pixels.dtype == np.uint8 else "ushort"
+    return pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, channels, name)
