@@ -42,12 +42,14 @@ def to_unit(array: AnyArray) -> Floats:
 
 def to_bytes(unit: AnyArray) -> Bytes:
     """Return [0, 1] floats as uint8. Rounds: cutting off darkens soft edges by half a level."""
-    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    levels: Bytes = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    return levels
 
 
 def to_words(unit: AnyArray) -> NDArray[np.uint16]:
     """Return [0, 1] floats as uint16, rounded."""
-    return np.rint(np.clip(unit, 0, 1) * 65535).astype(np.uint16)
+    levels: NDArray[np.uint16] = np.rint(np.clip(unit, 0, 1) * 65535).astype(np.uint16)
+    return levels
 
 
 def composite(foreground: Floats, background: Floats, alpha: Floats) -> Floats:

@@ -1,0 +1,149 @@
+"""Guides: what classical colour reasoning knows of a picture, handed to the network beside the pixels.
+
+They are made once from the whole picture on a grid of 4 × 4 pixel cells, so they carry far context into every
+tile at little cost:
+
+- foreground and background colours known from the trimap, filled into the unknown region by a push–pull
+  pyramid;
+- a rough alpha propagated from the known pixels (propagation), as lines in colour space, so that it is sharp
+  at full resolution although it was found on the small grid;
+- the projection of each pixel's colour on the line between the two filled colours;
+- how much more likely a colour is among the known foreground than among the known background, in the whole
+  picture.
+
+Arrays may have leading axes (a batch of pictures of one size). Images here are (..., 3, H, W): channels
+first, as the network reads them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepmatte import propagation, trimap
+from deepmatte.grids import enlarge, halve, reduce_by
+from deepmatte.pixels import Bytes, Floats
+
+# Side of a grid cell in pixels.
+SCALE = 4
+# Full-resolution planes and grid fields, in the order the network reads them.
+PLANES = ("propagated", "projected")
+FIELDS = (
+    "foreground_red", "foreground_green", "foreground_blue",
+    "background_red", "background_green", "background_blue",
+    "contrast", "residual", "interpolated", "likelihood", "propagated",
+)  # fmt: skip
+
+# Contrast (squared distance of the filled colours) below which the projection fades to ½.
+_FAINT = 1e-3
+_BINS = 16
+
+
+@dataclass(frozen=True)
+class Guides:
+    """The grid fields of a whole picture.
+
+    fields: (..., 11, h, w) float32 as FIELDS names them; lines: (..., 8, h, w) float32, twice (a, b) with α =
+    a·I + b, for the two PLANES. h, w are the picture's sides divided by SCALE, rounded up.
+    """
+
+    fields: Floats
+    lines: Floats
+
+    def planes(self, image: Floats, top: int = 0, left: int = 0) -> Floats:
+        """Return the guide planes of a window of the picture at full resolution.
+
+        image: (..., 3, H, W), the window; top, left: where it starts, multiples of SCALE. Returns (..., 2, H,
+        W) in [−0.5, 1.5].
+        """
+        height, width = image.shape[-2:]
+        y, x = top // SCALE, left // SCALE
+        # One cell more on each side, so that a window's values do not depend on where it was cut.
+        y0, x0 = max(y - 1, 0), max(x - 1, 0)
+        y1, x1 = y + -(-height // SCALE) + 1, x + -(-width // SCALE) + 1
+        dy, dx = (y - y0) * SCALE, (x - x0) * SCALE
+        fine = enlarge(self.lines[..., y0:y1, x0:x1], SCALE, dy + height, dx + width)[..., dy:, dx:]
+        planes = [propagation.apply_lines(fine[..., start : start + 4, :, :], image) for start in (0, 4)]
+        return np.clip(np.stack(planes, axis=-3), -0.5, 1.5)
+
+    def fields_window(self, top: int, left: int, height: int, width: int) -> Floats:
+        """Return the grid fields under a window given in pixels: (..., 11, ceil(height / 4), ceil(width /
+        4)).
+        """
+        y, x = top // SCALE, left // SCALE
+        return self.fields[..., y : y + -(-height // SCALE), x : x + -(-width // SCALE)]
+
+
+def survey(image: Floats, tri: Bytes) -> Guides:
+    """Make the guides of a picture. image: (..., 3, H, W) in [0, 1]; tri: (..., H, W) in {0, 128, 255}."""
+    small = reduce_by(image, SCALE)
+    share_foreground = reduce_by((tri == trimap.FOREGROUND).astype(np.float32), SCALE)
+    share_background = reduce_by((tri == trimap.BACKGROUND).astype(np.float32), SCALE)
+    is_foreground = (share_foreground == 1).astype(np.float32)
+    is_background = (share_background == 1).astype(np.float32)
+
+    rough = propagation.propagate(small, is_foreground + is_background, is_foreground)
+    lines = propagation.fit_lines(small, rough)
+    foreground = fill(small, is_foreground)
+    background = fill(small, is_background)
+    interpolated = fill(is_foreground[..., None, :, :], is_foreground + is_background)
+    span = foreground - background
+    contrast = (span**2).sum(axis=-3, keepdims=True)
+    slope = span / (contrast + np.float32(_FAINT))
+    offset = -(slope * background).sum(axis=-3, keepdims=True)
+    faint = np.float32(_FAINT) / (contrast + np.float32(_FAINT))
+    projection = np.concatenate([slope, offset + np.float32(0.5) * faint], axis=-3)
+    projected = np.clip(propagation.apply_lines(projection, small), 0, 1)[..., None, :, :]
+    residual = np.abs(small - background - projected * span).sum(axis=-3, keepdims=True)
+    likelihood = _likelihood(small, is_foreground, is_background)[..., None, :, :]
+    fields = np.concatenate(
+        [foreground, background, contrast, residual, interpolated, likelihood, rough[..., None, :, :]],
+        axis=-3,
+    )
+    return Guides(fields.astype(np.float32), np.concatenate([lines, projection], axis=-3).astype(np.float32))
+
+
+def fill(values: Floats, weight: Floats) -> Floats:
+    """Fill cells of no weight from those around them by a push–pull pyramid.
+
+    values: (..., C, h, w); weight: (..., h, w) in [0, 1]. Cells of weight 1 keep their value; without any
+    weight all cells become ½.
+    """
+    weight = weight[..., None, :, :]
+    return _fill((values * weight).astype(np.float32), weight.astype(np.float32))
+
+
+def _fill(weighted: Floats, weight: Floats) -> Floats:
+    height, width = weight.shape[-2:]
+    if height == width == 1:
+        return np.where(weight > 0, weighted / np.maximum(weight, 1e-8), np.float32(0.5))
+    coarse_weight = halve(weight)
+    # A coarse cell counts fully as soon as one of its four does: near colours outweigh far ones.
+    gain = np.asarray(np.minimum(1, 4 * coarse_weight) / np.maximum(coarse_weight, 1e-8), dtype=np.float32)
+    coarse = _fill(halve(weighted) * gain, coarse_weight * gain)
+    return weighted + (1 - weight) * enlarge(coarse, 2, height, width)
+
+
+def _likelihood(image: Floats, is_foreground: Floats, is_background: Floats) -> Floats:
+    """Return the share of foreground among the known cells of nearly the same colour, ½ where there are
+    none.
+    """
+    lead, cells = image.shape[:-3], image.shape[-2] * image.shape[-1]
+    colours = np.minimum((image * _BINS).astype(np.int64), _BINS - 1)
+    index = (colours[..., 0, :, :] * _BINS + colours[..., 1, :, :]) * _BINS + colours[..., 2, :, :]
+    pictures = index.reshape(-1, cells) + np.arange(int(np.prod(lead)))[:, None] * _BINS**3
+    tables = [_colour_share(pictures, part.reshape(-1, cells)) for part in (is_foreground, is_background)]
+    share = (tables[0] + 1e-4) / (tables[0] + tables[1] + 2e-4)
+    return share.reshape(-1)[pictures].reshape(index.shape).astype(np.float32)
+
+
+def _colour_share(index: np.ndarray[tuple[int, int], np.dtype[np.int64]], part: Floats) -> Floats:
+    """Return the smoothed share of the part's cells that fall in each colour bin: (pictures, bins³)."""
+    pictures = index.shape[0]
+    counts = np.bincount(index.ravel(), weights=part.ravel(), minlength=pictures * _BINS**3)
+    table = np.asarray(counts.reshape(pictures, _BINS, _BINS, _BINS), dtype=np.float64)
+    for axis in (1, 2, 3):
+        wide = np.pad(table, [(0, 0)] + [(1, 1) if a == axis else (0, 0) for a in (1, 2, 3)], mode="edge")
+        low, mid, high = (np.take(wide, np.arange(start, start + _BINS), axis=axis) for start in range(3))
+        table = np.asarray((low + 2 * mid + high) / 4, dtype=np.float64)
+    total = np.maximum(table.sum(axis=(1, 2, 3), keepdims=True), 1)
+    return np.asarray((table / total).reshape(pictures, -1), dtype=np.float32)

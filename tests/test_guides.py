@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from deepmatte import guides
+from deepmatte.guides import FIELDS, PLANES
+from deepmatte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+
+RED, BLUE = np.array([0.8, 0.1, 0.1], np.float32), np.array([0.1, 0.2, 0.9], np.float32)
+
+
+def _halves(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Red foreground on the left, blue background on the right, an unknown band between."""
+    image = np.empty((3, height, width), np.float32)
+    image[:, :, : width // 2] = RED[:, None, None]
+    image[:, :, width // 2 :] = BLUE[:, None, None]
+    tri = np.full((height, width), UNKNOWN, np.uint8)
+    tri[:, : width // 3] = FOREGROUND
+    tri[:, -(width // 3) :] = BACKGROUND
+    return image, tri
+
+
+def _field(made: guides.Guides, name: str) -> np.ndarray:
+    return made.fields[..., FIELDS.index(name), :, :]
+
+
+def test_filled_colours_are_the_known_ones_everywhere() -> None:
+    made = guides.survey(*_halves(45, 77))
+    for channel, name in enumerate(("red", "green", "blue")):
+        np.testing.assert_allclose(_field(made, f"foreground_{name}"), RED[channel], atol=1e-5)
+        np.testing.assert_allclose(_field(made, f"background_{name}"), BLUE[channel], atol=1e-5)
+
+
+def test_two_flat_colours_are_told_apart_by_every_plane() -> None:
+    image, tri = _halves(45, 77)
+    for plane in guides.survey(image, tri).planes(image):
+        np.testing.assert_allclose(plane[:, :38], 1, atol=0.03)
+        np.testing.assert_allclose(plane[:, 38:], 0, atol=0.03)
+
+
+def test_likelihood_is_high_for_known_foreground_colours_only() -> None:
+    made = guides.survey(*_halves(45, 77))
+    likelihood = _field(made, "likelihood")
+    assert (likelihood[:, :9] > 0.99).all()
+    assert (likelihood[:, -9:] < 0.01).all()
+
+
+@pytest.mark.parametrize("value", [BACKGROUND, UNKNOWN, FOREGROUND])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (17, 2), (41, 30)])
+def test_any_size_and_any_trimap_give_finite_guides(height: int, width: int, value: int) -> None:
+    image = np.random.default_rng(0).random((3, height, width), np.float32)
+    made = guides.survey(image, np.full((height, width), value, np.uint8))
+    planes = made.planes(image)
+    assert made.fields.shape == (len(FIELDS), -(-height // 4), -(-width // 4))
+    assert planes.shape == (len(PLANES), height, width)
+    assert np.isfinite(made.fields).all()
+    assert np.isfinite(planes).all()
+
+
+def test_a_window_sees_what_the_whole_picture_shows_there() -> None:
+    rng = np.random.default_rng(3)
+    image = rng.random((3, 53, 71), np.float32)
+    tri = rng.choice([BACKGROUND, UNKNOWN, FOREGROUND], (53, 71)).astype(np.uint8)
+    made = guides.survey(image, tri)
+    window = image[:, 12:49, 20:61]
+    np.testing.assert_array_equal(made.planes(window, 12, 20), made.planes(image)[:, 12:49, 20:61])
+    np.testing.assert_array_equal(made.fields_window(12, 20, 37, 41), made.fields[:, 3:13, 5:16])
+
+
+def test_a_batch_gives_what_its_pictures_give() -> None:
+    pictures = [_halves(36, 52), _halves(36, 52)]
+    pictures[1][0][:] = pictures[1][0][::-1]
+    together = guides.survey(np.stack([p[0] for p in pictures]), np.stack([p[1] for p in pictures]))
+    for index, (image, tri) in enumerate(pictures):
+        alone = guides.survey(image, tri)
+        np.testing.assert_allclose(together.fields[index], alone.fields, atol=1e-3)

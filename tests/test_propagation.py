@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from deepmatte import propagation
+from deepmatte.propagation import _Laplacian
+
+
+def _two_colours(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A foreground disc of one colour blended softly over a background of another."""
+    rows, columns = np.mgrid[:height, :width]
+    distance = np.hypot(rows - height / 2, columns - width / 2)
+    alpha = np.clip((min(height, width) / 3 - distance) / 6 + 0.5, 0, 1).astype(np.float32)
+    foreground, background = np.array([0.9, 0.2, 0.1]), np.array([0.1, 0.3, 0.8])
+    image = alpha * foreground[:, None, None] + (1 - alpha) * background[:, None, None]
+    return image.astype(np.float32), alpha
+
+
+def _dense_laplacian(image: np.ndarray) -> np.ndarray:
+    """The matting Laplacian, summed window by window as equation (12) of Levin et al. 2008 is written."""
+    height, width = image.shape[1:]
+    cells = height * width
+    laplacian = np.zeros((cells, cells))
+    index = np.arange(cells).reshape(height, width)
+    for y in range(height - 2):
+        for x in range(width - 2):
+            window = image[:, y : y + 3, x : x + 3].reshape(3, 9).astype(np.float64)
+            members = index[y : y + 3, x : x + 3].ravel()
+            centred = window - window.mean(1, keepdims=True)
+            covariance = centred @ centred.T / 9 + propagation.LAPLACIAN_EPSILON / 9 * np.eye(3)
+            affinity = (1 + centred.T @ np.linalg.inv(covariance) @ centred) / 9
+            laplacian[np.ix_(members, members)] += np.eye(9) - affinity
+    return laplacian
+
+
+def test_the_laplacian_equals_the_dense_one_written_as_in_the_paper() -> None:
+    rng = np.random.default_rng(1)
+    image = rng.random((3, 6, 8), np.float32)
+    alpha = rng.random((6, 8), np.float32)
+    expected = (_dense_laplacian(image) @ alpha.ravel().astype(np.float64)).reshape(6, 8)
+    np.testing.assert_allclose(_Laplacian(image).times(alpha), expected, atol=1e-3)
+
+
+def test_a_blend_of_two_colours_is_recovered() -> None:
+    image, alpha = _two_colours(37, 45)
+    known = ((alpha == 0) | (alpha == 1)).astype(np.float32)
+    found = propagation.propagate(image, known, alpha * known)
+    assert np.abs(found - alpha).max() < 0.02
+
+
+def test_known_cells_are_kept() -> None:
+    image, alpha = _two_colours(21, 33)
+    known = ((alpha == 0) | (alpha == 1)).astype(np.float32)
+    found = propagation.propagate(image, known, alpha * known)
+    np.testing.assert_array_equal(found[known == 1], alpha[known == 1])
+
+
+def test_nothing_known_gives_one_half() -> None:
+    image = np.random.default_rng(0).random((3, 19, 23), np.float32)
+    nothing = np.zeros((19, 23), np.float32)
+    np.testing.assert_allclose(propagation.propagate(image, nothing, nothing), 0.5, atol=1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (2, 3), (5, 2)])
+def test_pictures_smaller_than_a_window_work(height: int, width: int) -> None:
+    image = np.random.default_rng(0).random((3, height, width), np.float32)
+    known = np.zeros((height, width), np.float32)
+    known[0, 0] = 1
+    found = propagation.propagate(image, known, known)
+    assert found.shape == (height, width)
+    assert np.isfinite(found).all()
+
+
+def test_pictures_of_a_batch_do_not_touch_each_other() -> None:
+    pairs = [_two_colours(24, 35), (np.full((3, 24, 35), 0.5, np.float32), np.zeros((24, 35), np.float32))]
+    known = [((alpha == 0) | (alpha == 1)).astype(np.float32) for _, alpha in pairs]
+    together = propagation.propagate(
+        np.stack([image for image, _ in pairs]),
+        np.stack(known),
+        np.stack([alpha * k for (_, alpha), k in zip(pairs, known, strict=True)]),
+    )
+    for (image, alpha), k, found in zip(pairs, known, together, strict=True):
+        np.testing.assert_allclose(found, propagation.propagate(image, k, alpha * k), atol=1e-3)
+
+
+def test_lines_explain_an_alpha_that_is_linear_in_colour() -> None:
+    image = np.random.default_rng(2).random((3, 15, 11), np.float32)
+    alpha = (0.5 * image[0] - 0.25 * image[1] + 0.125 * image[2] + 0.3).astype(np.float32)
+    lines = propagation.fit_lines(image, alpha)
+    np.testing.assert_allclose(propagation.apply_lines(lines, image), alpha, atol=2e-3)
+    np.testing.assert_allclose(lines[:, 7, 5], [0.5, -0.25, 0.125, 0.3], atol=2e-3)
