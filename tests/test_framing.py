@@ -148,7 +148,7 @@ def test_no_unknown_pixel_is_no_work() -> None:
 def test_a_large_known_middle_is_left_out() -> None:
     frame = unknown_at(3000, 4000, Window(100, 100, 2800, 3800))
     frame[200:2800, 200:3800] = FOREGROUND
-    work = sum(tile.padded.area for tile in framing.tiles(frame, 16))
+    work = sum(tile.padded.area for tile in framing.tiles(frame, 16, margin_px=96))
     assert work < 0.6 * frame.size
 
 
@@ -162,6 +162,13 @@ def test_tiles_stay_bounded() -> None:
     limit = framing.CORE_PX + 2 * framing.MARGIN_PX
     assert max(max(tile.padded.height, tile.padded.width) for tile in cut) <= limit
     assert sum(tile.core.area for tile in cut) == 4003 * 6005
+
+
+def test_large_pictures_are_cut_evenly() -> None:
+    cut = framing.tiles(np.full((4000, 6000), UNKNOWN, np.uint8), 16, core_px=1536, margin_px=64)
+    assert len(cut) == 12
+    assert {tile.core.height for tile in cut} <= {1328, 1344}
+    assert {tile.core.width for tile in cut} <= {1488, 1504}
 
 
 @settings(max_examples=60, deadline=None)

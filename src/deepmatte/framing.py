@@ -30,8 +30,8 @@ from deepmatte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 PICTURE_PLANES = ("red", "green", "blue", "is_foreground", "is_background")
 PLANES = PICTURE_PLANES + guides.PLANES
 FIELDS = guides.FIELDS
-CORE_PX = 1536  # with its margins 3.2 Mpx at most, whatever the size of the picture
-MARGIN_PX = 128
+CORE_PX = 1536  # with its margins 4 Mpx at most, whatever the size of the picture
+MARGIN_PX = 224  # a model says its own; this is how far GuidedNet can see, rounded up
 _TILE_COST_PX = 150_000  # what starting on one more tile costs, in pixels that could be computed meanwhile
 _SMALLEST_CORE_PX = 128  # below this a tile is nearly all margin
 
@@ -86,7 +86,7 @@ class _Cutter:
     def tiles(self, cells: Window) -> tuple[list[Window], int]:
         """Return the cheapest cores (in cells) found for a part of the picture, and their cost in pixels.
 
-        A part is shrunk to its unknown cells, then halved wherever two halves cost less than the whole.
+        A part is shrunk to its unknown cells, then cut in two wherever that costs less than the whole.
         """
         whole = self._shrink(cells)
         if whole is None:
@@ -97,7 +97,10 @@ class _Cutter:
             cost <= 2 * _TILE_COST_PX or longer * self.step < 2 * _SMALLEST_CORE_PX
         ):
             return [whole], cost
-        halves = [self.tiles(half) for half in _halves(whole)]
+        parts = max(
+            2, -(-longer // self.largest)
+        )  # so that parts of equal size come out, no longer than allowed
+        halves = [self.tiles(half) for half in _cut(whole, longer * (parts // 2) // parts)]
         if longer <= self.largest and cost <= sum(half_cost for _, half_cost in halves):
             return [whole], cost
         return [core for cores, _ in halves for core in cores], sum(half_cost for _, half_cost in halves)
@@ -199,18 +202,16 @@ def _cells_with_unknown(trimap: Bytes, step: int) -> NDArray[np.bool_]:
     return np.logical_or.reduceat(by_rows, np.arange(0, trimap.shape[1], step), axis=1)
 
 
-def _halves(window: Window) -> tuple[Window, Window]:
-    """Cut a window in two across its longer side."""
+def _cut(window: Window, at: int) -> tuple[Window, Window]:
+    """Cut a window in two across its longer side, `at` rows or columns from its start."""
     if window.height >= window.width:
-        upper = window.height // 2
         return (
-            Window(window.top, window.left, upper, window.width),
-            Window(window.top + upper, window.left, window.height - upper, window.width),
+            Window(window.top, window.left, at, window.width),
+            Window(window.top + at, window.left, window.height - at, window.width),
         )
-    nearer = window.width // 2
     return (
-        Window(window.top, window.left, window.height, nearer),
-        Window(window.top, window.left + nearer, window.height, window.width - nearer),
+        Window(window.top, window.left, window.height, at),
+        Window(window.top, window.left + at, window.height, window.width - at),
     )
 
 
