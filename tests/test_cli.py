@@ -145,7 +145,7 @@ def test_notes_go_to_stderr(folder: Path, capsys: pytest.CaptureFixture[str]) ->
         ("cut . --trimap trimap.png", "folder"),
         ("cut photo.png --trimap trimap.png --background blueish", "blueish"),
         ("cut photo.png --trimap trimap.png --output o.jpg", "transparent"),
-        ("cut photo.png --trimap trimap.png --max-megapixels 0.0001", "px"),
+        ("cut photo.png --trimap trimap.png --max-megapixels 0.0001", "raise --max-megapixels"),
         ("cut photo.png --trimap photo.png", "colours"),
         ("evaluate missing", "missing"),
     ],
@@ -162,6 +162,15 @@ def test_bad_input_is_one_line_and_exit_1(
     assert err.count("\n") == 1
     assert said in err
     assert {path.name for path in folder.iterdir()} == {"photo.png", "trimap.png"}
+
+
+def test_an_existing_result_names_the_flag_that_replaces_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "photo-cutout.png").write_text("mine")
+    assert cli.main(["cut", "photo.png", "--trimap", "trimap.png"]) == 1
+    assert "add --overwrite" in capsys.readouterr().err
+    assert cli.main(["cut", "photo.png", "--trimap", "trimap.png", "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(

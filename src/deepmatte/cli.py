@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    print("deepmatte:", " ".join(message.split()), file=sys.stderr)
+    """Say what is wrong in one line, with the flags' names for the library's."""
+    words = message.replace("max_pixels", "--max-megapixels").replace("allow overwriting", "add --overwrite")
+    print("deepmatte:", " ".join(words.split()), file=sys.stderr)
     return 1
 
 
