@@ -157,6 +157,13 @@ def test_far_specks_are_separate_tiles() -> None:
     assert [tile.core for tile in cut] == [Window(0, 0, 16, 16), Window(1376, 976, 24, 24)]
 
 
+def test_a_huge_stride_ends() -> None:
+    cut = framing.tiles(np.full((1500, 700), UNKNOWN, np.uint8), 512, core_px=512, margin_px=0)
+    assert [tile.padded for tile in cut] == [
+        Window(top, left, 512, 512) for top in (0, 512, 1024) for left in (0, 512)
+    ]
+
+
 def test_tiles_stay_bounded() -> None:
     cut = framing.tiles(np.full((4003, 6005), UNKNOWN, np.uint8), 16)
     limit = framing.CORE_PX + 2 * framing.MARGIN_PX

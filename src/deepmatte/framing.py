@@ -93,9 +93,8 @@ class _Cutter:
             return [], 0
         cost = self.padded(whole).area * self.step**2 + _TILE_COST_PX
         longer = max(whole.height, whole.width)
-        if longer <= self.largest and (
-            cost <= 2 * _TILE_COST_PX or longer * self.step < 2 * _SMALLEST_CORE_PX
-        ):
+        is_small = cost <= 2 * _TILE_COST_PX or longer * self.step < 2 * _SMALLEST_CORE_PX
+        if longer == 1 or (longer <= self.largest and is_small):
             return [whole], cost
         parts = max(
             2, -(-longer // self.largest)
