@@ -153,8 +153,6 @@ def test_notes_go_to_stderr(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_bad_input_is_one_line_and_exit_1(
     folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, said: str
 ) -> None:
-    if arguments.startswith("evaluate"):
-        pytest.importorskip("deepmatte.evaluation.benchmarks")
     assert cli.main(arguments.split()) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -238,6 +236,30 @@ def test_models_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert capsys.readouterr().out == "rule  rule 1, trained 2025-01-31, Apache-2.0\n"
     assert cli.main(["models", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rule"]["licence"] == "Apache-2.0"
+
+
+def test_training_refuses_a_folder_that_holds_something_unless_resumed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    assert cli.main(["train", "recipe", "--corpus", ".", "--output", "."]) == 1
+    assert "add --resume" in capsys.readouterr().err
+    assert cli.main(["train", "recipe", "--corpus", ".", "--output", "new", "--resume"]) == 1
+    assert "leave out --resume" in capsys.readouterr().err
+
+
+def test_evaluation_prints_a_table_or_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind, pixels in (
+        ("image", images.read_photo("photo.png").pixels),
+        ("trimap1", images.read_map("trimap.png")),
+        ("alpha", np.full((21, 34), 128, np.uint8)),
+    ):
+        Path(kind).mkdir()
+        images.write_image(Path(kind) / "a.png", pixels)
+    assert cli.main(["evaluate", "."]) == 0
+    assert "trimap1" in capsys.readouterr().out
+    assert cli.main(["evaluate", ".", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["means"]["trimap1"]["mse"] == pytest.approx(0, abs=0.01)
 
 
 class Terminal(io.StringIO):

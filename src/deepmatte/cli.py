@@ -12,10 +12,11 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from time import monotonic as _now
 from typing import Any
 
-from deepmatte.errors import MatteError
+from deepmatte.errors import BadInput, MatteError
 from deepmatte.version import __version__
 
 MAX_MEGAPIXELS = 300
@@ -151,13 +152,20 @@ def _add_train(command: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     with _extra("train"):
         from deepmatte.training.loop import train
-    train(
-        arguments.recipe,
-        arguments.corpus,
-        arguments.output,
-        minutes=arguments.minutes,
-        resume=arguments.resume,
-    )
+    corpus, output = Path(arguments.corpus), Path(arguments.output)
+    if arguments.resume and not output.exists():
+        raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
+    if not arguments.resume and output.exists() and any(output.iterdir()):
+        raise BadInput(f"{output} is not empty; add --resume to go on with its run, or name another folder")
+    with _progress_bar() as progress:
+        state = train(
+            arguments.recipe,
+            corpus,
+            output,
+            arguments.minutes,
+            progress=lambda state, share, _: progress(f"step {state.step}", share),
+        )
+    print(f"{output}: {state.step} steps, {state.samples} samples, {state.seconds / 60:.0f} min")
     return 0
 
 
@@ -169,7 +177,7 @@ def _add_export(command: argparse.ArgumentParser) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     with _extra("train"):
         from deepmatte.training.export import export
-    export(arguments.run, arguments.output)
+    export(Path(arguments.run), Path(arguments.output))
     print(arguments.output)
     return 0
 
@@ -183,11 +191,16 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    with _extra("train"):
-        from deepmatte.evaluation.benchmarks import evaluate
-    report = evaluate(arguments.directory, arguments.model or "default")
+    from deepmatte.evaluation.benchmarks import evaluate
+
+    with _progress_bar() as progress:
+        report = evaluate(
+            arguments.directory,
+            _options(arguments),
+            progress=lambda done, total: progress("measuring", done / total),
+        )
     if arguments.json:
-        _print_json(dataclasses.asdict(report))
+        _print_json(report.to_dict())
     else:
         print(report)
     return 0
