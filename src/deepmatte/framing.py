@@ -96,9 +96,8 @@ class _Cutter:
         is_small = cost <= 2 * _TILE_COST_PX or longer * self.step < 2 * _SMALLEST_CORE_PX
         if longer == 1 or (longer <= self.largest and is_small):
             return [whole], cost
-        parts = max(
-            2, -(-longer // self.largest)
-        )  # so that parts of equal size come out, no longer than allowed
+        # Cut so that equal parts come out in the end, none longer than allowed.
+        parts = max(2, -(-longer // self.largest))
         halves = [self.tiles(half) for half in _cut(whole, longer * (parts // 2) // parts)]
         if longer <= self.largest and cost <= sum(half_cost for _, half_cost in halves):
             return [whole], cost
