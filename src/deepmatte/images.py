@@ -45,11 +45,16 @@ class _Format:
     options: dict[str, Any]
 
 
-_PNG = _Format("pngsave_target", True, True, 2**31 - 1, {"compression": 6})
+# Effort measured on 24 Mpx: more takes two to three times as long and saves under a tenth of the size.
+_PNG = _Format("pngsave_target", True, True, 2**31 - 1, {"compression": 3})
 _TIFF = _Format(
-    "tiffsave_target", True, True, 2**31 - 1, {"compression": "deflate", "predictor": "horizontal"}
+    "tiffsave_target",
+    True,
+    True,
+    2**31 - 1,
+    {"compression": "deflate", "predictor": "horizontal", "level": 3},
 )
-_WEBP = _Format("webpsave_target", True, False, 16383, {"Q": 90, "alpha_q": 100})
+_WEBP = _Format("webpsave_target", True, False, 16383, {"Q": 90, "alpha_q": 100, "effort": 2})
 _JPEG = _Format("jpegsave_target", False, False, 65535, {"Q": 95, "optimize_coding": True})
 FORMATS = {".png": _PNG, ".tif": _TIFF, ".tiff": _TIFF, ".webp": _WEBP, ".jpg": _JPEG, ".jpeg": _JPEG}
 
@@ -175,7 +180,8 @@ def _open(path: str | os.PathLike[str]) -> BinaryIO:
 def _one_line(error: Exception) -> str:
     pyvips.vips_lib.vips_error_clear()  # else a text that is not UTF-8 would spoil the next error as well
     lines = [line.strip() for line in str(getattr(error, "detail", "")).splitlines() if line.strip()]
-    text = lines[0] if lines else "no reason given"
+    cause = [line for line in lines if line.startswith("system error: ")]  # such as a full disk
+    text = (cause or lines or ["no reason given"])[0].removeprefix("system error: ")
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:160]
 
 
