@@ -1,0 +1,1 @@
+"""Training: from cut-out foregrounds to a model file. Needs torch; nothing outside this package does."""

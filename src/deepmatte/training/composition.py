@@ -1,0 +1,299 @@
+"""Training samples made on the fly: a foreground over a background, its trimap, and what a camera does to it.
+
+Every sample comes from one explicit random generator. Pictures here are float32 (H, W, C) in [0, 1]; the
+batch at the end is channels first, as the network reads it. The compositing equation, the guides and the
+order of planes are the light part's own, so training and use cannot differ.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch.nn import functional as F  # noqa: N812
+
+from deepmatte import guides, pixels, trimap
+from deepmatte.pixels import Bytes, Floats
+from deepmatte.training.corpus.library import Foreground, Library
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How often what is drawn. Probabilities unless stated."""
+
+    # Relative share of each group of foregrounds; groups that are not named count 1 per hundred files.
+    groups: tuple[tuple[str, float], ...] = ()
+    second_foreground: float = 0.2
+    borrowed_colours: float = 0.2
+    translucent: float = 0.08
+    defocus: float = 0.2
+    clutter: float = 0.25
+    background_blur: float = 0.5
+    similar_colours: float = 0.15
+    degraded: float = 0.7
+    # Pixels of the sample per pixel of the foreground's file, log-uniform.
+    scale: tuple[float, float] = (0.4, 1.6)
+    # Widest unknown band on each side as a share of the sample's side.
+    widest_band: float = 0.3
+    one_sided_trimap: float = 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One training sample: image (S, S, 3), alpha (S, S), trimap (S, S) of {0, 128, 255}."""
+
+    image: Floats
+    alpha: Floats
+    trimap: Bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a training step reads: planes (B, 7, S, S), fields (B, 11, S/4, S/4), alpha and is_unknown (B, 1,
+    S, S).
+    """
+
+    planes: torch.Tensor
+    fields: torch.Tensor
+    alpha: torch.Tensor
+    is_unknown: torch.Tensor
+
+
+def draw_batch(library: Library, mix: Mix, count: int, size: int, rng: Rng) -> Batch:
+    """Draw count samples of size × size pixels (a multiple of 16) with their guides."""
+    samples = [draw_sample(library, mix, size, rng) for _ in range(count)]
+    image = np.ascontiguousarray(np.stack([s.image for s in samples]).transpose(0, 3, 1, 2))
+    tri = np.stack([s.trimap for s in samples])
+    surveyed = guides.survey(image, tri)
+    known = np.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND], axis=1).astype(np.float32)
+    planes = np.concatenate([image, known, surveyed.planes(image)], axis=1)
+    alpha = np.stack([s.alpha for s in samples])[:, None]
+    is_unknown = (tri == trimap.UNKNOWN)[:, None].astype(np.float32)
+    return Batch(
+        *(
+            torch.from_numpy(np.ascontiguousarray(part))
+            for part in (planes, surveyed.fields, alpha, is_unknown)
+        )
+    )
+
+
+def draw_sample(library: Library, mix: Mix, size: int, rng: Rng) -> Sample:
+    """Draw one sample; drawn again until its trimap has enough unknown pixels to learn from."""
+    while True:
+        foreground, alpha = _draw_foreground(library, mix, size, rng)
+        tri = draw_trimap(alpha, mix, rng)
+        if (tri == trimap.UNKNOWN).mean() > 0.005:
+            break
+    background = _draw_background(library, mix, size, rng)
+    foreground, background = _recolour(foreground, rng), _recolour(background, rng)
+    if rng.random() < mix.similar_colours:
+        shift = foreground.mean((0, 1)) - background.mean((0, 1))
+        background = np.clip(background + np.float32(rng.uniform(0.4, 1)) * shift, 0, 1)
+    image = pixels.composite(foreground, background, alpha)
+    if rng.random() < mix.degraded:
+        image = _degrade(image, rng)
+    return Sample(pixels.to_unit(pixels.to_bytes(image)), alpha, tri)
+
+
+# Foregrounds and backgrounds
+
+
+def _draw_foreground(library: Library, mix: Mix, size: int, rng: Rng) -> tuple[Floats, Floats]:
+    """Return colours (S, S, 3) and alpha (S, S)."""
+    colours, alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+    if rng.random() < mix.second_foreground:
+        other, other_alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+        both = 1 - (1 - alpha) * (1 - other_alpha)
+        share = (alpha / np.maximum(both, 1e-4))[..., None]
+        if (both < 0.5).mean() > 0.05:
+            colours, alpha = share * colours + (1 - share) * other, both
+    if rng.random() < mix.borrowed_colours:
+        colours = _view_background(library, size, rng)
+    if rng.random() < mix.translucent:
+        alpha = alpha * np.clip(
+            _smooth_noise(size, rng.uniform(0.2, 1) * size, rng) * 2 - rng.uniform(0, 0.7), 0.15, 1
+        )
+    if rng.random() < mix.defocus:
+        sigma = math.exp(rng.uniform(math.log(0.5), math.log(5)))
+        weight = alpha + np.float32(1e-3)
+        soft = ndimage.gaussian_filter(weight, sigma)
+        colours = ndimage.gaussian_filter(colours * weight[..., None], (sigma, sigma, 0)) / soft[..., None]
+        alpha = np.clip(ndimage.gaussian_filter(alpha, sigma), 0, 1)
+    return np.clip(colours, 0, 1).astype(np.float32), alpha.astype(np.float32)
+
+
+def _choose(library: Library, mix: Mix, rng: Rng) -> Foreground:
+    shares = dict(mix.groups)
+    names = list(library.foregrounds)
+    weights = np.array([shares.get(name, len(library.foregrounds[name]) / 100) for name in names])
+    members = library.foregrounds[names[rng.choice(len(names), p=weights / weights.sum())]]
+    return members[rng.integers(len(members))]
+
+
+def _view_foreground(foreground: Foreground, mix: Mix, size: int, rng: Rng) -> tuple[Floats, Floats]:
+    """See a foreground through a random affine map centred near one of its soft pixels."""
+    scale = math.exp(rng.uniform(*np.log(mix.scale)))
+    centre = (
+        foreground.centres[rng.integers(len(foreground.centres))] + rng.uniform(-0.25, 0.25, 2) * size / scale
+    )
+    angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.15 else rng.uniform(-0.5, 0.5)
+    view = _sample(foreground.levels, centre, scale, angle, size, rng, reflect=foreground.open_edge)
+    return view[..., :3], view[..., 3]
+
+
+def _draw_background(library: Library, mix: Mix, size: int, rng: Rng) -> Floats:
+    background = _view_background(library, size, rng)
+    if rng.random() < mix.clutter:
+        colours, alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+        background = pixels.composite(colours, background, alpha)
+    if rng.random() < mix.background_blur:
+        sigma = math.exp(rng.uniform(math.log(0.5), math.log(8)))
+        background = ndimage.gaussian_filter(background, (sigma, sigma, 0), truncate=2.5)
+    return background
+
+
+def _view_background(library: Library, size: int, rng: Rng) -> Floats:
+    levels = library.backgrounds[rng.integers(len(library.backgrounds))].levels
+    scale = math.exp(rng.uniform(math.log(0.35), math.log(2)))
+    centre = rng.random(2) * levels[0].shape[:2]
+    return _sample(levels, centre, scale, rng.uniform(-0.3, 0.3), size, rng, reflect=True)
+
+
+def _sample(
+    levels: tuple[Bytes, ...],
+    centre: NDArray[np.float64],
+    scale: float,
+    angle: float,
+    size: int,
+    rng: Rng,
+    reflect: bool,
+) -> Floats:
+    """Cut a size × size view out of a picture of several levels.
+
+    centre: (y, x) in pixels of level 0; scale: sample pixels per level-0 pixel; a random flip, stretch and
+    resampling kernel are drawn. Beyond the frame the picture is reflected, or its colours repeat with alpha
+    0.
+    """
+    level = min(max(int(math.log2(1 / scale) + 0.5), 0), len(levels) - 1)
+    picture = levels[level]
+    height, width = picture.shape[:2]
+    stretch = math.exp(rng.uniform(-0.12, 0.12))
+    step = np.array([stretch, 1 / stretch]) / (scale * 2**level)
+    flip = -1.0 if rng.random() < 0.5 else 1.0
+    cos, sin = math.cos(angle), math.sin(angle)
+    rows = np.array([[cos * step[0], sin * step[1] * flip], [-sin * step[0], cos * step[1] * flip]]) * size
+    # grid_sample wants (x, y), in units where −1 … 1 is the picture's width or height.
+    y, x = centre / 2**level
+    theta = torch.tensor(
+        [[rows[1, 1] / width, rows[1, 0] / width, 2 * x / width - 1],
+         [rows[0, 1] / height, rows[0, 0] / height, 2 * y / height - 1]],
+        dtype=torch.float32,
+    )  # fmt: skip
+    grid = F.affine_grid(theta[None], [1, 1, size, size], align_corners=False)
+    # Only the part that is seen becomes floats.
+    low = ((grid.amin((0, 1, 2)) + 1) / 2 * torch.tensor([width, height])).floor().int().numpy() - 3
+    high = ((grid.amax((0, 1, 2)) + 1) / 2 * torch.tensor([width, height])).ceil().int().numpy() + 3
+    if not reflect or ((low >= 0).all() and high[0] <= width and high[1] <= height):
+        x0, y0 = np.clip(low, 0, [width - 1, height - 1])
+        x1, y1 = np.clip(high, [x0 + 1, y0 + 1], [width, height])
+        grid = torch.stack(
+            [
+                ((grid[..., 0] + 1) * width - 2 * x0) / (x1 - x0) - 1,
+                ((grid[..., 1] + 1) * height - 2 * y0) / (y1 - y0) - 1,
+            ],
+            dim=-1,
+        )
+        picture = picture[y0:y1, x0:x1]
+    source = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
+    mode = "bicubic" if rng.random() < 0.4 else "bilinear"
+    padding = "reflection" if reflect else "border"
+    view = F.grid_sample(source, grid, mode, padding, align_corners=False)[0]
+    if not reflect and picture.shape[2] == 4:
+        view[3] *= (grid[0].abs() <= 1).all(-1)
+    return np.ascontiguousarray(view.clamp(0, 1).numpy().transpose(1, 2, 0))
+
+
+# Trimaps
+
+
+def draw_trimap(alpha: Floats, mix: Mix, rng: Rng) -> Bytes:
+    """Draw a trimap as people do: unknown reaches a random, uneven way into what is surely known.
+
+    alpha: (S, S). Bands are log-uniform from 1 px to mix.widest_band · S on each side.
+    """
+    size = alpha.shape[0]
+    tolerance = rng.choice([0.5, 2, 8]) / 255
+    tri = np.full(alpha.shape, trimap.UNKNOWN, np.uint8)
+    for value, is_known in (
+        (trimap.FOREGROUND, alpha >= 1 - tolerance),
+        (trimap.BACKGROUND, alpha <= tolerance),
+    ):
+        if is_known.all():
+            tri[:] = value
+            continue
+        if rng.random() < mix.one_sided_trimap:
+            continue
+        reach = math.exp(rng.uniform(0, math.log(mix.widest_band * size)))
+        unevenness = rng.uniform(0, 1)
+        field = 1 - unevenness * _smooth_noise(size, rng.uniform(0.05, 0.5) * size, rng)
+        tri[ndimage.distance_transform_edt(is_known) > reach * field] = value
+    for _ in range(rng.integers(1, 4) if rng.random() < 0.15 else 0):
+        y, x, radius = rng.random() * size, rng.random() * size, rng.uniform(0.02, 0.15) * size
+        rows, columns = np.ogrid[:size, :size]
+        tri[(rows - y) ** 2 + (columns - x) ** 2 < radius**2] = trimap.UNKNOWN
+    return tri
+
+
+# Colours and cameras
+
+
+def _recolour(picture: Floats, rng: Rng) -> Floats:
+    """Change exposure, contrast, saturation and white balance of one layer."""
+    if rng.random() < 0.2:
+        return picture
+    out = np.clip(picture, 1e-4, 1) ** np.float32(math.exp(rng.normal(0, 0.3)))
+    grey = out.mean(2, keepdims=True)
+    out = grey + (out - grey) * np.float32(0 if rng.random() < 0.03 else rng.uniform(0.4, 1.5))
+    gain = rng.uniform(0.75, 1.2) * rng.uniform(0.9, 1.1, 3)
+    out = out * gain.astype(np.float32) + np.float32(rng.uniform(-0.06, 0.06))
+    return np.clip(out, 0, 1).astype(np.float32)
+
+
+def _degrade(image: Floats, rng: Rng) -> Floats:
+    """Apply one to three of: blur, sharpening, noise, coarser noise, contrast, reduced resolution."""
+    for kind in rng.permutation(6)[: rng.integers(1, 4)]:
+        if kind == 0:
+            image = ndimage.gaussian_filter(image, (*([rng.uniform(0.3, 0.9)] * 2), 0))
+        elif kind == 1:
+            image = image + np.float32(rng.uniform(0.2, 1)) * (
+                image - ndimage.gaussian_filter(image, (1, 1, 0))
+            )
+        elif kind == 2:
+            image = image + rng.normal(0, rng.uniform(0, 0.03), image.shape).astype(np.float32)
+        elif kind == 3:
+            noise = rng.normal(0, rng.uniform(0, 0.06), image.shape)
+            image = image + ndimage.gaussian_filter(noise, (0.8, 0.8, 0)).astype(np.float32)
+        elif kind == 4:
+            image = np.float32(0.5) + (image - np.float32(0.5)) * np.float32(rng.uniform(0.7, 1.3))
+        else:
+            image = _lose_resolution(image, rng.uniform(0.5, 0.9))
+        image = np.clip(image, 0, 1)
+    return image
+
+
+def _lose_resolution(image: Floats, factor: float) -> Floats:
+    size = image.shape[0]
+    source = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+    small = F.interpolate(source, size=int(size * factor), mode="bilinear", antialias=True)
+    return np.ascontiguousarray(F.interpolate(small, size=size, mode="bicubic")[0].numpy().transpose(1, 2, 0))
+
+
+def _smooth_noise(size: int, wavelength: float, rng: Rng) -> Floats:
+    """Return smooth random values in [0, 1], (size, size), that vary over about wavelength pixels."""
+    cells = max(2, round(size / wavelength) + 1)
+    coarse = torch.from_numpy(rng.random((1, 1, cells, cells), np.float32))
+    return F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)[0, 0].clamp(0, 1).numpy()

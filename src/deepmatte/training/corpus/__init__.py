@@ -1,0 +1,1 @@
+"""Foregrounds with true alpha, and backgrounds to lay them over."""

@@ -1,0 +1,125 @@
+"""A folder of foregrounds and backgrounds, read into memory.
+
+The folder holds manifest.csv with the columns file, group and licence; files under foreground/ are
+straight-alpha pictures whose colours are valid wherever alpha is above 0, files under background/ are
+photographs.
+"""
+
+import csv
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmatte import images
+from deepmatte.errors import BadInput
+from deepmatte.pixels import Bytes, to_bytes, to_unit
+
+# Enough soft pixels of a foreground to centre crops on.
+_CENTRES = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """levels: (h, w, 4) uint8 straight-alpha pictures, each half the size of the one before;
+    centres: (N, 2) pixel positions (y, x) of soft or edge pixels; open_edge: it is cut off by its own
+    frame.
+    """
+
+    group: str
+    levels: tuple[Bytes, ...]
+    centres: NDArray[np.int32]
+    open_edge: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """levels: (h, w, 3) uint8, each half the size of the one before."""
+
+    levels: tuple[Bytes, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """Everything a corpus folder holds; foregrounds by group name."""
+
+    foregrounds: dict[str, list[Foreground]]
+    backgrounds: list[Background]
+
+
+def read(directory: Path) -> Library:
+    """Read a whole corpus folder. Raises BadInput if the manifest or a file it names cannot be read."""
+    rows = list(_manifest(directory))
+    with ThreadPoolExecutor() as pool:
+        pictures = list(pool.map(lambda row: images.read_photo(directory / row["file"]), rows))
+    foregrounds: dict[str, list[Foreground]] = {}
+    backgrounds = []
+    for row, photo in zip(rows, pictures, strict=True):
+        pixels = to_bytes(to_unit(photo.pixels))
+        if row["file"].startswith("background/"):
+            backgrounds.append(Background(_levels(pixels)))
+            continue
+        if photo.alpha is None:
+            raise BadInput(
+                f"{row['file']} has no alpha channel; a foreground needs one: move it to background/"
+            )
+        foreground = make_foreground(row["group"], pixels, to_bytes(to_unit(photo.alpha)))
+        if foreground is not None:
+            foregrounds.setdefault(row["group"], []).append(foreground)
+    if not foregrounds or not backgrounds:
+        raise BadInput(
+            f"{directory} holds no foregrounds or no backgrounds; expected both in its manifest.csv"
+        )
+    return Library(foregrounds, backgrounds)
+
+
+def make_foreground(group: str, colours: Bytes, alpha: Bytes) -> Foreground | None:
+    """Prepare one foreground: colours (h, w, 3), alpha (h, w). None if its alpha has no edge at all."""
+    padded = np.pad(alpha, 1, mode="edge")
+    shifts = [
+        padded[1 + dy : padded.shape[0] - 1 + dy, 1 + dx : padded.shape[1] - 1 + dx] for dy, dx in _AROUND
+    ]
+    is_edge = (np.maximum.reduce(shifts) > 8) & (np.minimum.reduce(shifts) < 247)
+    centres = np.argwhere(is_edge).astype(np.int32)
+    if not len(centres):
+        return None
+    if len(centres) > _CENTRES:
+        centres = centres[np.random.default_rng(0).permutation(len(centres))[:_CENTRES]]
+    frame = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    return Foreground(group, _levels(np.dstack([colours, alpha])), centres, bool(frame.mean() > 25))
+
+
+_AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
+
+
+def _manifest(directory: Path) -> Iterator[dict[str, str]]:
+    try:
+        text = (directory / "manifest.csv").read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{directory} has no readable manifest.csv; expected a corpus folder") from error
+    for row in csv.DictReader(text.splitlines()):
+        if not row.get("file") or row.get("group") is None:
+            raise BadInput(f"{directory}/manifest.csv has a row without file or group; expected both columns")
+        yield row
+
+
+def _levels(picture: Bytes) -> tuple[Bytes, ...]:
+    """Return the picture and its halves down to about 100 px, so that shrinking needs no wide filter."""
+    levels = [picture]
+    while min(levels[-1].shape[:2]) >= 200:
+        whole = levels[-1].astype(np.float32)
+        height, width = whole.shape[0] // 2 * 2, whole.shape[1] // 2 * 2
+        parts = [whole[y:height:2, x:width:2] for y in (0, 1) for x in (0, 1)]
+        if whole.shape[2] == 4:
+            # Weigh colours by alpha, or the colours of transparent pixels bleed into thin strands.
+            weights = [part[..., 3:] + np.float32(1e-3) for part in parts]
+            total = sum(weights[1:], weights[0])
+            colour = sum((p[..., :3] * w for p, w in zip(parts, weights, strict=True)), np.float32(0)) / total
+            half = np.concatenate([colour, total / 4], axis=2)
+        else:
+            half = sum(parts[1:], parts[0]) / 4
+        levels.append(np.rint(half).astype(np.uint8))
+    return tuple(levels)

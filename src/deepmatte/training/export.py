@@ -1,0 +1,133 @@
+"""A trained run → a model file that says what it is. Nothing is written unless both give the same alphas."""
+
+import datetime
+import io
+import os
+import warnings
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from deepmatte import framing, outputs
+from deepmatte.errors import BadOutput
+from deepmatte.models.runtime import open_session
+from deepmatte.models.spec import METADATA_KEY, ModelSpec
+from deepmatte.training import checkpoint, recipes
+from deepmatte.training.networks import build
+from deepmatte.version import __version__
+
+# Sizes in strides at which model file and network are compared: small, uneven, larger than a training sample.
+_CHECKED = ((1, 1), (3, 7), (13, 2), (29, 31))
+# Most that a pixel may differ; weights are stored in half precision.
+_TOLERANCE = 1 / 255
+_OPSET = 17
+
+
+def export(run: Path | str, output: Path | str, scores: dict[str, float] | None = None) -> ModelSpec:
+    """Write the averaged weights of a run as an ONNX file in half precision.
+
+    scores: what was measured, stored in the file. Raises BadInput for a folder that is no run, BadOutput if
+    the file cannot be written or disagrees with the network.
+    """
+    state, tensors = checkpoint.load(Path(run))
+    recipe = recipes.find(state.recipe)
+    network = build(recipe.network, **recipe.settings)
+    network.load_state_dict(tensors["average"])
+    spec = ModelSpec(
+        name=recipe.name,
+        version=__version__,
+        planes=framing.PLANES,
+        fields=framing.FIELDS,
+        stride=int(network.stride),  # type: ignore[arg-type]
+        margin_px=framing.MARGIN_PX,
+        licence="Apache-2.0",
+        trained=datetime.date.today().isoformat(),
+        source=f"recipe {recipe.name}, {state.samples} samples in {state.seconds / 60:.0f} minutes",
+        scores=scores or {},
+    )
+    content = to_onnx(network, spec)
+    worst = compare(network, content, spec)
+    if worst > _TOLERANCE:
+        raise BadOutput(
+            f"the exported model differs from the network by {worst * 255:.2f}/255; expected at most 1/255"
+        )
+    _write(Path(output), content)
+    return spec
+
+
+def to_onnx(network: nn.Module, spec: ModelSpec) -> bytes:
+    """Return the network as an ONNX file of free height and width, weights in half precision, spec inside."""
+    network = deepcopy(network).eval()
+    side = 4 * spec.stride
+    example = (
+        torch.zeros(1, len(spec.planes), side, side),
+        torch.zeros(1, len(spec.fields), side // 4, side // 4),
+    )
+    with warnings.catch_warnings():
+        # The exporter that replaces this one needs another package and gives the same graph.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model = _traced(network, example)
+    _halve_weights(model)
+    helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _traced(network: nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> onnx.ModelProto:
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        network,
+        example,
+        buffer,
+        dynamo=False,
+        opset_version=_OPSET,
+        input_names=["planes", "fields"],
+        output_names=["alpha"],
+        dynamic_axes={
+            "planes": {2: "height", 3: "width"},
+            "fields": {2: "rows", 3: "columns"},
+            "alpha": {2: "height", 3: "width"},
+        },
+    )
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def _halve_weights(model: onnx.ModelProto) -> None:
+    """Store float weights in half precision, each behind a cast; runtimes fold the casts when they load."""
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or int(np.prod(weight.dims)) < 16:
+            continue
+        name = weight.name
+        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half")
+        weight.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def compare(network: nn.Module, content: bytes, spec: ModelSpec) -> float:
+    """Return the largest difference between network and model file over several sizes."""
+    network = deepcopy(network).eval().float()
+    session = open_session(content, counts=(len(spec.planes), len(spec.fields)))
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for rows, columns in _CHECKED:
+        height, width = rows * spec.stride, columns * spec.stride
+        planes = torch.rand(len(spec.planes), height, width, generator=generator)
+        fields = torch.rand(len(spec.fields), height // 4, width // 4, generator=generator)
+        with torch.no_grad():
+            expected = network(planes[None], fields[None])[0, 0].numpy()
+        worst = max(worst, float(np.abs(session.run(planes.numpy(), fields.numpy()) - expected).max()))
+    return worst
+
+
+def _write(path: Path, content: bytes) -> None:
+    with outputs.whole_file(path, overwrite=True) as descriptor, os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(content)

@@ -1,0 +1,179 @@
+"""The training loop: build → step → save. It knows recipes, not architectures."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from deepmatte.errors import BadInput, MatteError
+from deepmatte.training import checkpoint, composition, losses, recipes
+from deepmatte.training.corpus import library
+from deepmatte.training.networks import build
+from deepmatte.training.phases import Phase, Recipe
+
+# Called after each step with the state, the share of the budget that is used, and the samples of the step.
+Progress = Callable[[checkpoint.State, float, float], None]
+
+SAVE_SECONDS = 120.0
+
+
+@dataclass(eq=False)
+class _Batches(Dataset[composition.Batch]):
+    """Batches by (step, phase): the same step gives the same batch, whoever draws it."""
+
+    library: library.Library
+    recipe: Recipe
+
+    def __getitem__(self, key: tuple[int, Phase]) -> composition.Batch:
+        step, phase = key
+        rng = np.random.default_rng([self.recipe.seed, step])
+        return composition.draw_batch(self.library, self.recipe.mix, phase.batch, phase.size, rng)
+
+
+@dataclass(eq=False)
+class _Budget(Sampler[tuple[int, Phase]]):
+    """Steps until the budget is used up: minutes if given, else the recipe's steps."""
+
+    recipe: Recipe
+    state: checkpoint.State
+    minutes: float | None
+
+    @property
+    def used(self) -> float:
+        if self.minutes is not None:
+            return self.state.seconds / (60 * self.minutes)
+        return self.state.step / self.recipe.steps
+
+    def __iter__(self) -> Iterator[tuple[int, Phase]]:
+        step = self.state.step
+        while self.used < 1 and (self.minutes is not None or step < self.recipe.steps):
+            # By steps the phase follows the step itself, so that a resumed run draws what an unbroken one
+            # would.
+            share = self.used if self.minutes is not None else step / self.recipe.steps
+            yield step, self.recipe.phase_at(share)
+            step += 1
+
+
+class Training:
+    """A run in memory: network, running average, optimiser, state."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.network = build(recipe.network, **recipe.settings).to(memory_format=torch.channels_last)
+        self.average = deepcopy(self.network).eval()
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.state = checkpoint.State(recipe.name)
+
+    def save(self, run: Path) -> None:
+        """Write the run's folder."""
+        modules = {"network": self.network, "average": self.average, "optimiser": self.optimiser}
+        checkpoint.save(run, self.state, {name: part.state_dict() for name, part in modules.items()})
+
+    def resume(self, run: Path) -> None:
+        """Go on from a run's folder. Raises BadInput if it belongs to another recipe."""
+        state, tensors = checkpoint.load(run)
+        if state.recipe != self.recipe.name:
+            raise BadInput(
+                f"{run} was trained by the recipe {state.recipe}, not {self.recipe.name}; use that one"
+            )
+        self.network.load_state_dict(tensors["network"])
+        self.average.load_state_dict(tensors["average"])
+        self.optimiser.load_state_dict(tensors["optimiser"])
+        self.state = state
+
+    def step(self, batch: composition.Batch, used: float) -> None:
+        """Take one optimiser step. used: share of the budget, for the learning rate."""
+        rate = self.recipe.learning_rate * min(1.0, (self.state.step + 1) / self.recipe.warm_up)
+        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(used, 1.0)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        planes, fields = (
+            part.contiguous(memory_format=torch.channels_last) for part in (batch.planes, batch.fields)
+        )
+        with torch.autocast("cpu", torch.bfloat16):
+            pred_alpha = self.network(planes, fields)
+        terms = losses.total(self.recipe.loss, pred_alpha.float(), batch.alpha, batch.is_unknown)
+        if not torch.isfinite(terms["total"]):
+            raise MatteError(
+                f"the loss is {terms['total'].item()} at step {self.state.step}; lower the learning rate"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        terms["total"].backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        self.optimiser.step()
+        self._follow()
+        self.state.step += 1
+        self.state.samples += len(batch.alpha)
+        for name, term in terms.items():
+            before = self.state.losses.get(name, float(term.detach()))
+            self.state.losses[name] = before + 0.01 * (float(term.detach()) - before)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the running average towards the network; quicker while there is little to average."""
+        decay = min(self.recipe.average, (1 + self.state.step) / (10 + self.state.step))
+        for mean, value in zip(
+            self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+        ):
+            if mean.dtype.is_floating_point:
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+
+def train(
+    recipe_name: str,
+    corpus: Path,
+    output: Path,
+    minutes: float | None = None,
+    workers: int = 2,
+    progress: Progress | None = None,
+    save_seconds: float = SAVE_SECONDS,
+) -> checkpoint.State:
+    """Train a recipe on a corpus folder into a run folder; goes on where the folder's last checkpoint ends.
+
+    minutes: budget of wall time in all, earlier parts of the run counted in; without it the recipe's steps;
+    save_seconds: how often a checkpoint is written.
+    Raises BadInput for an unknown recipe, an unreadable corpus or a run of another recipe.
+    """
+    recipe = recipes.find(recipe_name)
+    training = Training(recipe)
+    if (output / "last.pt").exists():
+        training.resume(output)
+    budget = _Budget(recipe, training.state, minutes)
+    batches = DataLoader(
+        _Batches(library.read(corpus), recipe),
+        sampler=budget,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=3 if workers else None,
+        worker_init_fn=_use_one_thread,
+    )
+    saved = clock = time.monotonic()
+    before = training.state.seconds
+    for batch in batches:
+        training.step(batch, budget.used)
+        now = time.monotonic()
+        training.state.seconds = before + now - clock
+        if progress is not None:
+            progress(training.state, budget.used, len(batch.alpha))
+        if now - saved > save_seconds:
+            training.save(output)
+            saved = now
+    training.save(output)
+    return training.state
+
+
+def _use_one_thread(worker: int) -> None:
+    torch.set_num_threads(1)

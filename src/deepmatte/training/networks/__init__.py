@@ -1,0 +1,15 @@
+"""One file per architecture, and their names."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from deepmatte.training.networks.guided import GuidedNet
+
+BUILDERS: dict[str, Callable[..., nn.Module]] = {"guided": GuidedNet}
+
+
+def build(name: str, **settings: Any) -> nn.Module:
+    """Build a network by its name in BUILDERS. Raises KeyError for other names."""
+    return BUILDERS[name](**settings)

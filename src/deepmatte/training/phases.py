@@ -1,0 +1,71 @@
+"""Recipes and their phases: frozen data, checked when built."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepmatte.training import losses
+from deepmatte.training.composition import Mix
+from deepmatte.training.networks import BUILDERS
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training. size: side of the samples in pixels, a multiple of 16; batch: samples a step;
+    share: of the whole budget (steps or minutes).
+    """
+
+    name: str
+    size: int
+    batch: int
+    share: float
+
+    def __post_init__(self) -> None:
+        if self.size % 16 or self.size < 64:
+            raise ValueError(
+                f"phase {self.name}: size is {self.size}; expected a multiple of 16, at least 64"
+            )
+        if self.batch < 1 or not 0 < self.share <= 1:
+            raise ValueError(f"phase {self.name}: expected batch >= 1 and 0 < share <= 1")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole training run.
+
+    steps: the budget where no minutes are given; learning_rate: its peak, after warm_up steps, then a cosine
+    to nearly zero at the end of the budget; average: decay per step of the running mean of weights that is
+    kept; loss: weights by name in losses.TERMS.
+    """
+
+    name: str
+    network: str
+    phases: tuple[Phase, ...]
+    steps: int
+    learning_rate: float
+    loss: dict[str, float]
+    settings: dict[str, Any] = field(default_factory=dict)
+    mix: Mix = field(default_factory=Mix)
+    weight_decay: float = 1e-2
+    warm_up: int = 300
+    average: float = 0.999
+    clip: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network not in BUILDERS:
+            raise ValueError(f"network is {self.network}; expected one of {', '.join(BUILDERS)}")
+        if unknown := set(self.loss) - set(losses.TERMS):
+            raise ValueError(
+                f"loss names {', '.join(sorted(unknown))}; expected some of {', '.join(losses.TERMS)}"
+            )
+        if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
+            raise ValueError("the shares of the phases must add up to 1")
+
+    def phase_at(self, progress: float) -> Phase:
+        """Return the phase at a share of the budget in [0, 1]."""
+        end = 0.0
+        for phase in self.phases:
+            end += phase.share
+            if progress < end:
+                return phase
+        return self.phases[-1]

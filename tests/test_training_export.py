@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deepmatte import framing
+from deepmatte.errors import BadOutput
+from deepmatte.matting import estimate_alpha
+from deepmatte.models import load_model
+from deepmatte.models.runtime import RUNTIMES
+from deepmatte.models.spec import read_spec
+from deepmatte.training import export, loop, recipes
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run whose averaged weights are random, its last layer and its statistics too, so that all matter."""
+    training = loop.Training(recipes.find("smoke"))
+    generator = torch.Generator().manual_seed(1)
+    for name, value in training.average.state_dict().items():
+        if "running" in name or "head" in name:
+            value.copy_(torch.rand(value.shape, generator=generator) * 0.2 + 0.5 * ("var" in name))
+    training.save(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_the_file_says_what_it_is(run: Path, tmp_path: Path) -> None:
+    export.export(run, tmp_path / "m.onnx", {"alphamatting trimap1 SAD": 5.5})
+    spec = read_spec((tmp_path / "m.onnx").read_bytes())
+    assert (spec.name, spec.planes, spec.fields) == ("smoke", framing.PLANES, framing.FIELDS)
+    assert spec.scores == {"alphamatting trimap1 SAD": 5.5}
+
+
+@pytest.mark.parametrize("runtime", [name for name in RUNTIMES if name != "auto"])
+def test_the_file_runs_in_the_pipeline(run: Path, tmp_path: Path, runtime: str) -> None:
+    pytest.importorskip(runtime)
+    export.export(run, tmp_path / "m.onnx")
+    image = np.random.default_rng(0).random((37, 53, 3), np.float32)
+    tri = np.full((37, 53), 128, np.uint8)
+    tri[:, :10], tri[:, 40:] = 255, 0
+    alpha = estimate_alpha(image, tri, model=load_model(tmp_path / "m.onnx", runtime=runtime))
+    assert alpha.shape == (37, 53)
+    assert (alpha[:, :10] == 1).all()
+    assert (alpha[:, 40:] == 0).all()
+
+
+def test_a_file_that_disagrees_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "compare", lambda *_: 0.1)
+    with pytest.raises(BadOutput, match=r"25\.50/255"):
+        export.export(run, tmp_path / "m.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_comparing_sees_a_changed_weight(run: Path, tmp_path: Path) -> None:
+    spec = export.export(run, tmp_path / "m.onnx")
+    content = (tmp_path / "m.onnx").read_bytes()
+    training = loop.Training(recipes.find("smoke"))
+    training.resume(run)
+    assert export.compare(training.average, content, spec) < 1 / 255
+    training.average.head.bias.data += 0.1  # type: ignore[union-attr, operator]
+    assert export.compare(training.average, content, spec) == pytest.approx(0.1, abs=0.01)
+
+
+def test_an_output_that_cannot_be_written_is_one_line(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadOutput, match="does not exist"):
+        export.export(run, tmp_path / "nowhere" / "m.onnx")

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_corpus import write_corpus
+
+from deepmatte.errors import BadInput
+from deepmatte.training.corpus import library
+
+
+def test_a_corpus_is_read_by_group(tmp_path: Path) -> None:
+    read = library.read(write_corpus(tmp_path))
+    assert {group: len(members) for group, members in read.foregrounds.items()} == {"soft": 2, "sharp": 2}
+    assert [background.levels[0].shape for background in read.backgrounds] == [(150, 205, 3)] * 2
+
+
+def test_centres_lie_on_the_edge() -> None:
+    alpha = np.zeros((30, 41), np.uint8)
+    alpha[:, 20:] = 255
+    foreground = library.make_foreground("half", np.zeros((30, 41, 3), np.uint8), alpha)
+    assert foreground is not None
+    assert set(foreground.centres[:, 1]) == {19, 20}
+    assert foreground.open_edge
+
+
+def test_an_alpha_without_an_edge_is_left_out() -> None:
+    solid = np.full((30, 41), 255, np.uint8)
+    assert library.make_foreground("solid", np.zeros((30, 41, 3), np.uint8), solid) is None
+
+
+def test_halving_does_not_mix_in_the_colours_of_transparent_pixels() -> None:
+    colours = np.zeros((200, 202, 3), np.uint8)
+    colours[:, ::2] = 200
+    alpha = np.zeros((200, 202), np.uint8)
+    alpha[:, ::2] = 255
+    foreground = library.make_foreground("stripes", colours, alpha)
+    assert foreground is not None
+    half = foreground.levels[1]
+    assert half.shape == (100, 101, 4)
+    np.testing.assert_allclose(half[..., :3], 200, atol=1)
+    np.testing.assert_allclose(half[..., 3], 127.5, atol=1)
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"manifest\.csv"):
+        library.read(tmp_path)
+
+
+def test_a_foreground_without_alpha_is_named(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    (corpus / "foreground/soft/0.png").write_bytes((corpus / "background/0.png").read_bytes())
+    with pytest.raises(BadInput, match=r"foreground/soft/0\.png has no alpha"):
+        library.read(corpus)

@@ -1,0 +1,45 @@
+import pytest
+
+from deepmatte.errors import BadInput
+from deepmatte.training import recipes
+from deepmatte.training.phases import Phase, Recipe
+
+
+def _recipe(**changes: object) -> Recipe:
+    values = {
+        "name": "r",
+        "network": "guided",
+        "phases": (Phase("a", 64, 2, 0.25), Phase("b", 96, 2, 0.75)),
+        "steps": 10,
+        "learning_rate": 1e-3,
+        "loss": {"absolute": 1.0},
+    }
+    return Recipe(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_phases_follow_their_shares_of_the_budget() -> None:
+    recipe = _recipe()
+    assert [recipe.phase_at(share).name for share in (0, 0.2, 0.25, 0.9, 1, 1.5)] == list("aabbbb")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": "unet"}, "expected one of guided"),
+        ({"loss": {"absolut": 1.0}}, "absolut"),
+        ({"phases": (Phase("a", 64, 2, 0.5),)}, "add up to 1"),
+    ],
+)
+def test_a_recipe_that_cannot_run_fails_when_it_is_built(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _recipe(**changes)
+
+
+def test_a_phase_of_a_size_that_does_not_fit_the_stride_fails() -> None:
+    with pytest.raises(ValueError, match="multiple of 16"):
+        Phase("a", 100, 2, 1.0)
+
+
+def test_an_unknown_recipe_lists_the_names() -> None:
+    with pytest.raises(BadInput, match="default, smoke"):
+        recipes.find("best")
