@@ -87,7 +87,7 @@ def test_lossless_webp_keeps_alpha(put: Put) -> None:
     np.testing.assert_array_equal(photo.alpha, ALPHA)
 
 
-def test_only_the_first_frame_of_a_gif_is_read(put: Put) -> None:
+def test_convention_files_only_the_first_frame_is_read(put: Put) -> None:
     first = Image.fromarray(RGB).convert("P")
     later = Image.new("P", (WIDTH, HEIGHT), 3)
     photo = images.read_photo(put(encoded(first, "GIF", save_all=True, append_images=[later, later])))
@@ -101,7 +101,7 @@ def test_a_palette_with_a_transparent_colour_has_alpha(put: Put) -> None:
     np.testing.assert_array_equal(photo.alpha, np.where(np.asarray(picture) == 2, 0, 255))
 
 
-def test_an_opaque_alpha_channel_counts_as_none(put: Put) -> None:
+def test_convention_alpha_that_is_opaque_counts_as_none(put: Put) -> None:
     opaque = np.dstack([RGB, np.full_like(ALPHA, 255)])
     assert images.read_photo(put(encoded(Image.fromarray(opaque), "PNG"))).alpha is None
 
@@ -111,7 +111,7 @@ def naive_rgb(cmyk: AnyArray) -> AnyArray:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-def test_cmyk_becomes_srgb_without_a_profile(kind: str, put: Put) -> None:
+def test_convention_files_cmyk_becomes_srgb(kind: str, put: Put) -> None:
     cmyk = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     cmyk[:, 12:24] = [0, 255, 255, 0]
     cmyk[:, 24:] = [0, 0, 0, 255]
@@ -167,7 +167,7 @@ def test_a_palette_map_is_resolved_to_its_levels(kind: str, put: Put) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
-def test_a_one_bit_map_is_black_and_white(kind: str, put: Put) -> None:
+def test_convention_files_one_bit_maps_are_black_and_white(kind: str, put: Put) -> None:
     picture = Image.fromarray(RGB[..., 0] > 99)
     expected = np.where(RGB[..., 0] > 99, 255, 0)
     np.testing.assert_array_equal(images.read_map(put(encoded(picture, kind))), expected)
@@ -208,7 +208,7 @@ def exif(orientation: int) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "JPEG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_is_undone(kind: str, orientation: int, put: Put) -> None:
+def test_convention_files_are_turned_upright(kind: str, orientation: int, put: Put) -> None:
     options: dict[str, Any] = (
         {"tiffinfo": {0x0112: orientation}} if kind == "TIFF" else {"exif": exif(orientation)}
     )
@@ -279,7 +279,9 @@ def bmp_header(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("make", [png_header, gif_header, bmp_header])
-def test_a_bomb_is_refused_by_its_header(make: Callable[[int, int], bytes], put: Put) -> None:
+def test_convention_files_too_large_are_refused_by_their_header(
+    make: Callable[[int, int], bytes], put: Put
+) -> None:
     with pytest.raises(BadInput, match="30000 × 30000 px; at most 300,000,000 px are read"):
         images.read_photo(put(make(30_000, 30_000)))
 
@@ -464,13 +466,25 @@ def test_pillow_reads_what_is_written(suffix: str, tmp_path: Path) -> None:
             np.testing.assert_array_equal(np.asarray(picture)[..., 3], alpha)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
+def test_convention_files_lose_all_metadata_but_the_profile(suffix: str, put: Put, tmp_path: Path) -> None:
+    photo = images.read_photo(
+        put(encoded(Image.fromarray(SMOOTH), "JPEG", exif=exif(6), comment=b"secret place"))
+    )
+    images.write_image(tmp_path / f"out{suffix}", photo.pixels, icc=photo.icc)
+    with Image.open(tmp_path / f"out{suffix}") as picture:
+        assert picture.size == (HEIGHT, WIDTH)
+        assert picture.getexif().get(0x0112, 1) == 1
+    assert b"secret" not in (tmp_path / f"out{suffix}").read_bytes()
+
+
 def test_a_grey_profile_is_never_put_on_an_rgb_file(tmp_path: Path) -> None:
     images.write_image(tmp_path / "out.png", RGB, icc=GREY_PROFILE)
     with Image.open(tmp_path / "out.png") as picture:
         assert "icc_profile" not in picture.info
 
 
-def test_jpeg_with_alpha_asks_for_a_background(tmp_path: Path) -> None:
+def test_convention_files_jpeg_needs_a_background(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="give a background"):
         images.write_image(tmp_path / "out.jpg", RGB, ALPHA)
     with pytest.raises(BadInput, match="give a background"):

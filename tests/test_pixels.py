@@ -15,13 +15,13 @@ from deepmatte.pixels import AnyArray
         np.array([[0, 0.2, 1]], np.float32),
     ],
 )
-def test_every_type_means_the_same_unit_values(array: AnyArray) -> None:
+def test_convention_arrays_of_every_type_mean_the_same(array: AnyArray) -> None:
     unit = pixels.to_unit(array)
     assert unit.dtype == np.float32
     np.testing.assert_allclose(unit, [[0, 0.2, 1]], atol=1e-7)
 
 
-def test_booleans_become_zero_and_one() -> None:
+def test_convention_arrays_of_booleans_are_zero_and_one() -> None:
     np.testing.assert_array_equal(pixels.to_unit(np.array([[False, True]])), [[0, 1]])
 
 
@@ -36,7 +36,7 @@ def test_booleans_become_zero_and_one() -> None:
         np.array([[1j]]),
     ],
 )
-def test_other_values_and_types_are_refused_in_one_line(array: AnyArray) -> None:
+def test_convention_arrays_of_other_types_are_refused(array: AnyArray) -> None:
     with pytest.raises(BadInput) as caught:
         pixels.to_unit(array)
     assert "expected" in str(caught.value)
@@ -57,7 +57,7 @@ def test_words_come_back_exactly() -> None:
     np.testing.assert_array_equal(pixels.to_words(pixels.to_unit(every_word)), every_word)
 
 
-def test_bytes_are_rounded_and_clipped() -> None:
+def test_convention_arrays_are_rounded_to_bytes() -> None:
     np.testing.assert_array_equal(
         pixels.to_bytes(np.array([-1, 0.499 / 255, 0.501 / 255, 2])), [0, 0, 1, 255]
     )
@@ -69,7 +69,7 @@ def test_words_are_rounded_and_clipped() -> None:
     )
 
 
-def test_half_of_red_over_blue_is_half_of_each() -> None:
+def test_convention_colours_are_mixed_as_stored() -> None:
     red = np.broadcast_to(np.array([1, 0, 0], np.float32), (3, 5, 3))
     blue = np.array([0, 0, 1], np.float32)
     half = np.full((3, 5), 0.5, np.float32)

@@ -33,7 +33,7 @@ ROW = np.array([[0, 128, 255]], np.uint8)
         ROW[..., None],
     ],
 )
-def test_every_way_to_write_a_trimap_means_the_same(array: AnyArray) -> None:
+def test_convention_trimap_of_every_type_means_the_same(array: AnyArray) -> None:
     parsed = trimap.parse(array)
     assert parsed.dtype == np.uint8
     np.testing.assert_array_equal(parsed, ROW)
@@ -84,7 +84,7 @@ def test_a_jpeg_compressed_trimap_is_read_as_painted(quality: int) -> None:
         (np.array([[[255, 255, 255, 0]]], np.uint8), "transparent"),
     ],
 )
-def test_what_cannot_be_a_trimap_is_refused_in_one_line(array: AnyArray, said: str) -> None:
+def test_convention_trimap_refuses_what_it_cannot_mean(array: AnyArray, said: str) -> None:
     with pytest.raises(BadInput) as caught:
         trimap.parse(array)
     assert said in str(caught.value)
@@ -127,7 +127,7 @@ def test_equal_sizes_pass_whatever_the_channels() -> None:
     trimap.check_size((31, 7), (31, 7, 3))
 
 
-def test_a_size_error_names_both_sizes_as_width_by_height() -> None:
+def test_convention_sizes_are_shown_as_width_by_height() -> None:
     with pytest.raises(
         BadInput, match=r"trimap is 640 × 480 px but the image is 641 × 480 px; they must match$"
     ):
@@ -212,7 +212,7 @@ def test_a_mask_that_touches_the_border_is_not_eroded_there() -> None:
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.float32, np.int64])
-def test_masks_of_every_type_mean_the_same(dtype: DTypeLike) -> None:
+def test_convention_mask_of_every_type_means_the_same(dtype: DTypeLike) -> None:
     mask = np.zeros((9, 14), dtype)
     mask[3:7, 4:11] = 1
     expected = trimap.from_mask(mask.astype(bool), 1, 2)
@@ -220,7 +220,7 @@ def test_masks_of_every_type_mean_the_same(dtype: DTypeLike) -> None:
     np.testing.assert_array_equal(trimap.from_mask(mask, 1, 2), expected)
 
 
-def test_a_soft_mask_is_split_at_half() -> None:
+def test_convention_mask_is_split_at_half() -> None:
     np.testing.assert_array_equal(
         trimap.from_mask(np.array([[0, 127, 128, 255]], np.uint8), 0, 0), [[0, 0, 255, 255]]
     )
@@ -241,7 +241,7 @@ def test_from_alpha_grows_the_unknown_region_both_ways() -> None:
     np.testing.assert_array_equal(trimap.from_alpha(alpha, 1, 2), [[0, 128, 128, 128, 128, 255, 255]])
 
 
-def test_known_pixels_come_out_exactly_zero_or_one() -> None:
+def test_convention_trimap_known_pixels_stay_exact() -> None:
     alpha = np.full((1, 3), 0.25, np.float32)
     kept = trimap.keep_known(alpha, ROW)
     assert kept.dtype == np.float32
