@@ -135,3 +135,8 @@ def test_a_model_for_other_planes_is_refused() -> None:
 def test_options_that_cannot_be_used_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(BadInput, match="expected"):
         MattingOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_arguments_have_the_names_the_docs_use() -> None:
+    alpha = estimate_alpha(image=picture(9, 8), trimap=stripes(9, 8), model=constant_model(0.25))
+    assert alpha.shape == (9, 8)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmatte import framing, guides, trimap
+from deepmatte import framing, guides
+from deepmatte import trimap as trimaps
 from deepmatte.errors import BadInput, ModelUnavailable
 from deepmatte.models import Model, load_model
 from deepmatte.models.catalogue import DEFAULT
@@ -50,7 +51,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def estimate_alpha(
     image: AnyArray,
-    trimap_like: AnyArray,
+    trimap: AnyArray,
     options: MattingOptions | None = None,
     *,
     model: Model | None = None,
@@ -59,16 +60,16 @@ def estimate_alpha(
     """Return how much of each pixel is foreground, (H, W) float32 in [0, 1].
 
     image: (H, W, 3), uint8, uint16 or floats in [0, 1], colours as stored in files (gamma-encoded sRGB).
-    trimap_like: (H, W), any map that trimap.parse reads; its known pixels come out as exactly 0 or 1.
+    trimap: (H, W), any map that trimap.parse reads; its known pixels come out as exactly 0 or 1.
     model: one that load_model returned, instead of the one that the options name.
     progress: called with the number of tiles done and their total.
     Raises BadInput for arrays that cannot be used, ModelUnavailable for a model that cannot be loaded.
     Warns with MatteWarning when the trimap has no unknown pixels.
     """
     _check_image(image)
-    known = trimap.parse(trimap_like)
-    trimap.check_size(known.shape, image.shape)
-    if not trimap.has_unknown(known):
+    known = trimaps.parse(trimap)
+    trimaps.check_size(known.shape, image.shape)
+    if not trimaps.has_unknown(known):
         warnings.warn(NOTHING_UNKNOWN, MatteWarning, stacklevel=2)
     return solve(image, known, options or MattingOptions(), model, progress)
 
@@ -87,7 +88,7 @@ def solve(
 ) -> Floats:
     """Return the alpha of a checked picture (H, W, 3) and a parsed trimap (H, W) of the same size."""
     alpha = np.zeros(known.shape, np.float32)
-    if trimap.has_unknown(known):
+    if trimaps.has_unknown(known):
         model = model or open_model(options)
         _check_inputs(model)
         survey = guides.survey(np.moveaxis(to_unit(image), -1, 0), known)
@@ -98,7 +99,7 @@ def solve(
             framing.keep_core(alpha, tile, model.session.run(planes, fields))
             if progress:
                 progress(done, len(tiles))
-    return trimap.keep_known(np.clip(alpha, 0, 1, out=alpha), known)
+    return trimaps.keep_known(np.clip(alpha, 0, 1, out=alpha), known)
 
 
 def _check_image(image: AnyArray) -> None:
