@@ -51,7 +51,7 @@ _TIFF = _Format(
     "tiffsave_target",
     True,
     True,
-    2**31 - 1,
+    100_000_000,
     {"compression": "deflate", "predictor": "horizontal", "level": 3},
 )
 _WEBP = _Format("webpsave_target", True, False, 16383, {"Q": 90, "alpha_q": 100, "effort": 2})
