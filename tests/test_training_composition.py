@@ -52,7 +52,7 @@ def test_unknown_bands_reach_as_wide_as_the_mix_says() -> None:
     rng = np.random.default_rng(0)
     alpha = np.zeros((128, 128), np.float32)
     alpha[:, 64:] = 1
-    mix = Mix(widest_band=0.3, one_sided_trimap=0)
+    mix = Mix(widest_band=0.3, one_sided_trimap=0, something_stays_known=0)
     widths = [(composition.draw_trimap(alpha, mix, rng)[5] == trimap.UNKNOWN).sum() for _ in range(200)]
     assert min(widths) <= 6
     assert 45 <= max(widths) <= 2 * 0.3 * 128 + 2 + 38  # two bands and, at times, a blob
@@ -93,3 +93,11 @@ def test_beyond_a_closed_frame_alpha_is_zero() -> None:
     )
     assert view[..., 3].min() == 0
     assert view[..., 3].max() == 1
+
+
+def test_a_thin_foreground_is_not_swallowed_by_its_band() -> None:
+    alpha = np.zeros((96, 96), np.float32)
+    alpha[:, 40:50] = 1
+    rng = np.random.default_rng(0)
+    mix = Mix(one_sided_trimap=0, something_stays_known=1)
+    assert all((composition.draw_trimap(alpha, mix, rng) == trimap.FOREGROUND).any() for _ in range(50))

@@ -30,7 +30,9 @@ def to_unit(array: AnyArray) -> Floats:
     if array.dtype == np.bool_:
         return array.astype(np.float32)
     if array.dtype.kind != "f":
-        raise BadInput(f"pixels are {array.dtype}; expected uint8, uint16 or floats in [0, 1]: convert them first")
+        raise BadInput(
+            f"pixels are {array.dtype}; expected uint8, uint16 or floats in [0, 1]: convert them first"
+        )
     unit = array.astype(np.float32)
     if unit.size and not (float(unit.min()) >= 0 and float(unit.max()) <= 1):
         raise BadInput(

@@ -40,6 +40,8 @@ class Mix:
     # Widest unknown band on each side as a share of the sample's side.
     widest_band: float = 0.3
     one_sided_trimap: float = 0.03
+    # People mark what they are sure of: a band seldom swallows all of the foreground or background.
+    something_stays_known: float = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,10 +239,13 @@ def draw_trimap(alpha: Floats, mix: Mix, rng: Rng) -> Bytes:
             continue
         if rng.random() < mix.one_sided_trimap:
             continue
+        depth = ndimage.distance_transform_edt(is_known)
         reach = math.exp(rng.uniform(0, math.log(mix.widest_band * size)))
+        if is_known.any() and rng.random() < mix.something_stays_known:
+            reach = min(reach, float(np.quantile(depth[is_known], rng.uniform(0.2, 0.95))))
         unevenness = rng.uniform(0, 1)
         field = 1 - unevenness * _smooth_noise(size, rng.uniform(0.05, 0.5) * size, rng)
-        tri[ndimage.distance_transform_edt(is_known) > reach * field] = value
+        tri[depth > reach * field] = value
     for _ in range(rng.integers(1, 4) if rng.random() < 0.15 else 0):
         y, x, radius = rng.random() * size, rng.random() * size, rng.uniform(0.02, 0.15) * size
         rows, columns = np.ogrid[:size, :size]

@@ -13,9 +13,9 @@ from deepmatte.training.phases import Phase, Recipe
 
 _MIX = Mix(
     groups=(
-        ("strands", 0.26), ("fringed_animals", 0.16), ("objects", 0.12), ("trees", 0.08), ("plants", 0.06),
-        ("foliage", 0.08), ("treelines", 0.01), ("smoke", 0.06), ("clouds", 0.02), ("effects", 0.005),
-        ("lace", 0.09), ("cycles", 0.05),
+        ("strands", 0.28), ("fringed_animals", 0.18), ("objects", 0.14), ("trees", 0.08), ("plants", 0.07),
+        ("foliage", 0.09), ("treelines", 0.01), ("smoke", 0.02), ("clouds", 0.01), ("effects", 0.003),
+        ("lace", 0.06), ("cycles", 0.06),
     )
 )  # fmt: skip
 
