@@ -49,9 +49,9 @@ class GuidedNet(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (32, 48, 96, 160),
-        encoder: Sequence[int] = (0, 1, 2, 3),
-        decoder: Sequence[int] = (1, 1, 2),
+        widths: Sequence[int] = (16, 48, 96, 160),
+        encoder: Sequence[int] = (0, 1, 2, 2),
+        decoder: Sequence[int] = (1, 1, 1),
     ) -> None:
         super().__init__()
         planes = len(framing.PICTURE_PLANES) + len(guides.PLANES)
