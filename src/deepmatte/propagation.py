@@ -11,6 +11,7 @@ picture.
 Grids are (..., H, W) as in grids; an image is (..., 3, H, W). Leading axes are independent pictures.
 """
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -19,7 +20,7 @@ from deepmatte.grids import box3, enlarge, halve
 from deepmatte.pixels import Floats
 
 # Conjugate-gradient steps on each level, coarsest first. Measured in docs/experiments.md.
-STEPS = (100, 100, 100, 10)
+STEPS = (100, 100, 100, 60)
 # Regularisation of a window's colour covariance (image in [0, 1]): smaller follows noise, larger blurs edges.
 LAPLACIAN_EPSILON = 1e-6
 LINE_EPSILON = 1e-5
@@ -109,7 +110,8 @@ def _descend(image: Floats, known: Floats, start: Floats, steps: int) -> Floats:
     direction = scale * residual
     energy = _dot(residual, direction)
     # Below this a picture has converged: further steps would divide rounding errors by each other.
-    enough = np.maximum(energy * np.float32(1e-8), np.float32(1e-12))
+    floor = np.float32(1e-11 * known.shape[-2] * known.shape[-1])
+    enough = np.maximum(energy * np.float32(1e-8), floor)
     for _ in range(steps):
         pushed = laplacian.times(direction) * free
         curvature = _dot(direction, pushed)
@@ -132,30 +134,36 @@ def _dot(left: Floats, right: Floats) -> Floats:
 class _Laplacian:
     """The matting Laplacian of a grid as weights between a cell and the twelve cells after it in a 5 × 5
     square.
+
+    Cells are numbered through rows and pictures, so that each of the twelve is one contiguous shift. Weights
+    across the end of a row or a picture are 0, as no window holds both cells.
     """
 
     def __init__(self, image: Floats) -> None:
-        height, width = image.shape[-2:]
-        weights = _affinities(image)
+        self.shape = (*image.shape[:-3], *image.shape[-2:])
+        cells = math.prod(self.shape)
+        diagonal = np.zeros(cells, np.float32)
         self.parts = []
-        self.diagonal = np.zeros(weights[_OFFSETS[0]].shape, np.float32)
-        for (dy, dx), weight in weights.items():
-            here = (..., slice(0, max(height - dy, 0)), slice(max(-dx, 0), max(width - max(dx, 0), 0)))
-            there = (..., slice(dy, height), slice(max(dx, 0), max(width - max(-dx, 0), 0)))
-            part = np.ascontiguousarray(weight[here])
-            self.diagonal[here] += part
-            self.diagonal[there] += part
-            self.parts.append((part, here, there, np.empty_like(part)))
+        for (dy, dx), weight in _affinities(image).items():
+            shift = dy * image.shape[-1] + dx
+            part = weight.ravel()[: max(cells - shift, 0)]
+            diagonal[: len(part)] += part
+            diagonal[cells - len(part) :] += part
+            self.parts.append((cells - len(part), part))
+        self.diagonal = diagonal.reshape(self.shape)
+        self.scratch = np.empty(cells, np.float32)
 
     def times(self, alpha: Floats) -> Floats:
         """Return Lα, (..., H, W)."""
-        out = self.diagonal * alpha
-        for part, here, there, scratch in self.parts:
-            np.multiply(part, alpha[there], out=scratch)
-            out[here] -= scratch
-            np.multiply(part, alpha[here], out=scratch)
-            out[there] -= scratch
-        return out
+        values = alpha.ravel()
+        out = self.diagonal.ravel() * values
+        for shift, part in self.parts:
+            product = self.scratch[: len(part)]
+            np.multiply(part, values[shift:], out=product)
+            out[: len(part)] -= product
+            np.multiply(part, values[: len(part)], out=product)
+            out[shift:] -= product
+        return out.reshape(self.shape)
 
 
 def _affinities(image: Floats) -> dict[tuple[int, int], Floats]:
