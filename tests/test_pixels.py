@@ -85,3 +85,15 @@ def test_alpha_one_is_foreground_and_zero_is_background() -> None:
     opaque = np.ones((3, 5), np.float32)
     np.testing.assert_array_equal(pixels.composite(foreground, background, opaque), foreground)
     np.testing.assert_array_equal(pixels.composite(foreground, background, 0 * opaque), background)
+
+
+def test_a_composite_of_bytes_is_the_composite_of_their_shares() -> None:
+    foreground = np.full((2, 3, 3), 255, np.uint8)
+    alpha = np.full((2, 3), 65535 // 5, np.uint16)
+    over_black = pixels.composite(foreground, np.zeros(3, np.uint8), alpha)
+    np.testing.assert_allclose(over_black, 0.2, rtol=1e-6)
+
+
+def test_a_composite_of_sizes_that_differ_is_refused() -> None:
+    with pytest.raises(BadInput, match="do not fit"):
+        pixels.composite(np.zeros((2, 3, 3)), np.zeros((3, 2, 3)), np.zeros((2, 3)))

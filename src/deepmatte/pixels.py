@@ -54,10 +54,19 @@ def to_words(unit: AnyArray) -> NDArray[np.uint16]:
     return levels
 
 
-def composite(foreground: Floats, background: Floats, alpha: Floats) -> Floats:
-    """Lay foreground over background: I = αF + (1 − α)B, on gamma-encoded values.
+def composite(foreground: AnyArray, background: AnyArray, alpha: AnyArray) -> Floats:
+    """Lay foreground over background: I = αF + (1 − α)B, on gamma-encoded values. Returns float32 (H, W, 3).
 
-    foreground, background: (H, W, 3), background may also be one colour (3,); alpha: (H, W). All in [0, 1].
+    foreground: (H, W, 3); background: (H, W, 3) or one colour (3,); alpha: (H, W). Each may be uint8, uint16
+    or floats in [0, 1]; float32 is not checked again. Raises BadInput for shapes that do not fit.
     """
-    weight = alpha[..., None]
-    return weight * foreground + (1 - weight) * background
+    if foreground.shape != (*alpha.shape, 3) or background.shape not in ((3,), foreground.shape):
+        raise BadInput(
+            f"foreground {foreground.shape}, background {background.shape} and alpha {alpha.shape} do not"
+            " fit; expected (H, W, 3), the same or (3,), and (H, W)"
+        )
+    over, under, share = (
+        part if part.dtype == np.float32 else to_unit(part) for part in (foreground, background, alpha)
+    )
+    weight = share[..., None]
+    return np.asarray(weight * over + (1 - weight) * under, dtype=np.float32)
