@@ -62,12 +62,14 @@ class _Budget(Sampler[tuple[int, Phase]]):
 
 
 class Training:
-    """A run in memory: network, running average, optimiser, state."""
+    """A run in memory: network, running average, optimiser, state. On a GPU where torch finds one."""
 
     def __init__(self, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
-        self.network = build(recipe.network, **recipe.settings).to(memory_format=torch.channels_last)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network = build(recipe.network, **recipe.settings)
+        self.network = network.to(self.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -99,11 +101,13 @@ class Training:
             group["lr"] = rate
         self.network.train()
         planes, fields = (
-            part.contiguous(memory_format=torch.channels_last) for part in (batch.planes, batch.fields)
+            part.to(self.device).contiguous(memory_format=torch.channels_last)
+            for part in (batch.planes, batch.fields)
         )
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             pred_alpha = self.network(planes, fields)
-        terms = losses.total(self.recipe.loss, pred_alpha.float(), batch.alpha, batch.is_unknown)
+        truth = batch.alpha.to(self.device), batch.is_unknown.to(self.device)
+        terms = losses.total(self.recipe.loss, pred_alpha.float(), *truth)
         if not torch.isfinite(terms["total"]):
             raise MatteError(
                 f"the loss is {terms['total'].item()} at step {self.state.step}; lower the learning rate"
