@@ -71,7 +71,7 @@ def inputs(height: int, width: int) -> tuple[Floats, Floats]:
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_session_computes_the_model_at_any_size(name: str) -> None:
-    session = runtime.open_session(tiny_model(), runtime=name)
+    session = runtime.open_session(tiny_model(), "f32", name)
     kept = []
     for height, width in [(4, 8), (48, 20), (20, 48), (48, 20)]:
         alpha = session.run(*inputs(height, width))
@@ -86,7 +86,7 @@ def test_a_session_computes_the_model_at_any_size(name: str) -> None:
 def test_arrays_of_any_layout_are_taken(name: str) -> None:
     planes, fields = inputs(12, 20)
     across = np.asfortranarray(planes)
-    alpha = runtime.open_session(tiny_model(), runtime=name).run(across, fields[:, ::1])
+    alpha = runtime.open_session(tiny_model(), "f32", name).run(across, fields[:, ::1])
     np.testing.assert_allclose(alpha, expected(planes, fields), atol=1e-5)
 
 
@@ -97,6 +97,16 @@ def test_bf16_is_near_f32() -> None:
         pytest.skip(str(error))
     planes, fields = inputs(12, 20)
     np.testing.assert_allclose(session.run(planes, fields), expected(planes, fields), rtol=0.02)
+
+
+def test_automatic_precision_is_bf16_where_it_can_be_had() -> None:
+    planes, fields = inputs(12, 20)
+    automatic = runtime.open_session(tiny_model()).run(planes, fields)
+    try:
+        best = runtime.open_session(tiny_model(), "bf16")
+    except ModelUnavailable:
+        best = runtime.open_session(tiny_model(), "f32")
+    np.testing.assert_array_equal(automatic, best.run(planes, fields))
 
 
 def test_onnxruntime_refuses_bf16() -> None:
@@ -127,7 +137,7 @@ def test_a_missing_runtime_names_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(("precision", "name"), [("f16", "auto"), ("f32", "tensorrt")])
 def test_an_unknown_choice_lists_the_choices(precision: str, name: str) -> None:
-    with pytest.raises(ModelUnavailable, match="expected one of f32, bf16 and one of auto, openvino"):
+    with pytest.raises(ModelUnavailable, match="expected one of auto, f32, bf16 and one of auto, openvino"):
         runtime.open_session(tiny_model(), precision, name)
 
 
@@ -148,7 +158,7 @@ def test_a_network_of_another_kind_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_the_wrong_number_of_planes_is_an_error(name: str) -> None:
     planes, fields = inputs(8, 12)
-    session = runtime.open_session(tiny_model(), runtime=name)
+    session = runtime.open_session(tiny_model(), "f32", name)
     with pytest.raises(ModelUnavailable, match=r"takes \(3, 2\) planes and fields but was given \(2, 2\)"):
         session.run(planes[:2], fields)
     with pytest.raises(ModelUnavailable, match=r"takes \(3, 2\) planes and fields but describes \(3, 1\)"):
@@ -161,7 +171,7 @@ def test_a_model_is_loaded_from_its_file(tmp_path: Path) -> None:
     )
     path = tmp_path / "tiny.onnx"
     path.write_bytes(tiny_model(metadata=spec.to_json()))
-    model = load_model(path)
+    model = load_model(path, "f32")
     assert model.spec == spec
     np.testing.assert_allclose(model.session.run(*inputs(8, 12)), expected(*inputs(8, 12)), atol=1e-5)
 

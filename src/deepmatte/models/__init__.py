@@ -17,12 +17,13 @@ class Model:
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str] = DEFAULT, precision: str = "f32", runtime: str = "auto"
+    name_or_path: str | os.PathLike[str] = DEFAULT, precision: str = "auto", runtime: str = "auto"
 ) -> Model:
     """Load and compile a model.
 
     name_or_path: a shipped name, "default", or the path of an .onnx file written by "deepmatte export";
-    precision: "f32" or "bf16"; runtime: "auto", "openvino" or "onnxruntime".
+    precision: "f32", "bf16", or "auto" for bf16 where processor and runtime have it; runtime: "auto",
+    "openvino" or "onnxruntime".
     Raises ModelUnavailable if there is no such model, it is damaged, or it cannot run here as asked.
     """
     model_bytes, spec = load_bytes(name_or_path)

@@ -115,7 +115,7 @@ def _halve_weights(model: onnx.ModelProto) -> None:
 def compare(network: nn.Module, content: bytes, spec: ModelSpec) -> float:
     """Return the largest difference between network and model file over several sizes."""
     network = deepcopy(network).eval().float()
-    session = open_session(content, counts=(len(spec.planes), len(spec.fields)))
+    session = open_session(content, "f32", counts=(len(spec.planes), len(spec.fields)))
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for rows, columns in _CHECKED:
