@@ -101,3 +101,13 @@ def test_a_thin_foreground_is_not_swallowed_by_its_band() -> None:
     rng = np.random.default_rng(0)
     mix = Mix(one_sided_trimap=0, something_stays_known=1)
     assert all((composition.draw_trimap(alpha, mix, rng) == trimap.FOREGROUND).any() for _ in range(50))
+
+
+def test_foreground_is_known_only_where_it_may_be_marked() -> None:
+    alpha = np.zeros((96, 96), np.float32)
+    alpha[:, 20:70] = 1
+    is_marked = np.zeros((96, 96), np.bool_)
+    is_marked[:, :45] = True
+    for seed in range(30):
+        tri = composition.draw_trimap(alpha, Mix(), np.random.default_rng(seed), is_marked)
+        assert not (tri[:, 45:70] == trimap.FOREGROUND).any()

@@ -19,6 +19,7 @@ from deepmatte.pixels import Bytes, Floats
 from deepmatte.training.corpus.library import Foreground, Library
 
 Rng = np.random.Generator
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class Mix:
 
     # Relative share of each group of foregrounds; groups that are not named count 1 per hundred files.
     groups: tuple[tuple[str, float], ...] = ()
-    second_foreground: float = 0.2
+    second_foreground: float = 0.3
+    # Of these: wholly unknown to the trimap, as a flag in a toy's hand that nobody marked.
+    unmarked_second: float = 0.5
     borrowed_colours: float = 0.2
     translucent: float = 0.08
     defocus: float = 0.2
@@ -86,8 +89,8 @@ def draw_batch(library: Library, mix: Mix, count: int, size: int, rng: Rng) -> B
 def draw_sample(library: Library, mix: Mix, size: int, rng: Rng) -> Sample:
     """Draw one sample; drawn again until its trimap has enough unknown pixels to learn from."""
     while True:
-        foreground, alpha = _draw_foreground(library, mix, size, rng)
-        tri = draw_trimap(alpha, mix, rng)
+        foreground, alpha, is_marked = _draw_foreground(library, mix, size, rng)
+        tri = draw_trimap(alpha, mix, rng, is_marked)
         if (tri == trimap.UNKNOWN).mean() > 0.005:
             break
     background = _draw_background(library, mix, size, rng)
@@ -104,14 +107,17 @@ def draw_sample(library: Library, mix: Mix, size: int, rng: Rng) -> Sample:
 # Foregrounds and backgrounds
 
 
-def _draw_foreground(library: Library, mix: Mix, size: int, rng: Rng) -> tuple[Floats, Floats]:
-    """Return colours (S, S, 3) and alpha (S, S)."""
+def _draw_foreground(library: Library, mix: Mix, size: int, rng: Rng) -> tuple[Floats, Floats, Bools]:
+    """Return colours (S, S, 3), alpha (S, S), and where a person might mark foreground (S, S)."""
     colours, alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+    is_marked = np.ones(alpha.shape, np.bool_)
     if rng.random() < mix.second_foreground:
         other, other_alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
         both = 1 - (1 - alpha) * (1 - other_alpha)
         share = (alpha / np.maximum(both, 1e-4))[..., None]
         if (both < 0.5).mean() > 0.05:
+            if rng.random() < mix.unmarked_second:
+                is_marked = alpha > 0.5
             colours, alpha = share * colours + (1 - share) * other, both
     if rng.random() < mix.borrowed_colours:
         colours = _view_background(library, size, rng)
@@ -124,7 +130,7 @@ def _draw_foreground(library: Library, mix: Mix, size: int, rng: Rng) -> tuple[F
         weight = alpha + np.float32(1e-3)
         soft = _blur(np.dstack([colours * weight[..., None], weight, alpha]), sigma)
         colours, alpha = soft[..., :3] / soft[..., 3:4], np.clip(soft[..., 4], 0, 1)
-    return np.clip(colours, 0, 1).astype(np.float32), alpha.astype(np.float32)
+    return np.clip(colours, 0, 1).astype(np.float32), alpha.astype(np.float32), is_marked
 
 
 def _choose(library: Library, mix: Mix, rng: Rng) -> Foreground:
@@ -216,16 +222,20 @@ def _sample(
 # Trimaps
 
 
-def draw_trimap(alpha: Floats, mix: Mix, rng: Rng) -> Bytes:
+def draw_trimap(alpha: Floats, mix: Mix, rng: Rng, is_marked: Bools | None = None) -> Bytes:
     """Draw a trimap as people do: unknown reaches a random, uneven way into what is surely known.
 
-    alpha: (S, S). Bands are log-uniform from 1 px to mix.widest_band · S on each side.
+    alpha: (S, S); is_marked: where foreground may be known at all, everywhere unless given. Bands are
+    log-uniform from 1 px to mix.widest_band · S on each side.
     """
     size = alpha.shape[0]
     tolerance = rng.choice([0.5, 2, 8]) / 255
+    is_opaque = alpha >= 1 - tolerance
+    if is_marked is not None:
+        is_opaque &= is_marked
     tri = np.full(alpha.shape, trimap.UNKNOWN, np.uint8)
     for value, is_known in (
-        (trimap.FOREGROUND, alpha >= 1 - tolerance),
+        (trimap.FOREGROUND, is_opaque),
         (trimap.BACKGROUND, alpha <= tolerance),
     ):
         if is_known.all():
