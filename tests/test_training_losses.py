@@ -56,3 +56,13 @@ def test_the_total_is_the_weighted_sum_and_keeps_the_terms() -> None:
     terms = losses.total({"absolute": 2.0, "squared": 3.0}, *_alphas(0.5))
     assert set(terms) == {"absolute", "squared", "total"}
     assert float(terms["total"]) == pytest.approx(2 * 0.5 + 3 * 0.25)
+
+
+def test_what_lies_beyond_the_truth_at_both_ends_costs_nothing() -> None:
+    pred_alpha = torch.tensor([-0.2, 1.3, 1.3, -0.2, 0.4, 1.3]).requires_grad_()
+    true_alpha = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.5, 0.5])
+    cut = losses.cut_off(pred_alpha, true_alpha)
+    torch.testing.assert_close(cut.detach(), torch.tensor([0.0, 1.0, 1.3, -0.2, 0.4, 1.3]))
+    (cut - true_alpha).abs().sum().backward()
+    assert pred_alpha.grad is not None
+    assert pred_alpha.grad.tolist() == [0, 0, 1, -1, -1, 1]

@@ -130,6 +130,8 @@ def _draw_foreground(library: Library, mix: Mix, size: int, rng: Rng) -> tuple[F
         weight = alpha + np.float32(1e-3)
         soft = _blur(np.dstack([colours * weight[..., None], weight, alpha]), sigma)
         colours, alpha = soft[..., :3] / soft[..., 3:4], np.clip(soft[..., 4], 0, 1)
+    # Resampling and blurring leave traces that no 8-bit truth would show: half a level and less.
+    alpha = np.where(alpha < 0.5 / 255, 0, np.where(alpha > 1 - 0.5 / 255, 1, alpha))
     return np.clip(colours, 0, 1).astype(np.float32), alpha.astype(np.float32), is_marked
 
 

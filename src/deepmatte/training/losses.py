@@ -38,13 +38,27 @@ def laplacian(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor, levels
     return total / (is_unknown.sum().clamp(min=1) * 2**levels)
 
 
+def cut_off(pred_alpha: Tensor, true_alpha: Tensor) -> Tensor:
+    """Return pred_alpha with what lies beyond the truth at 0 and 1 cut off, as it is in use.
+
+    Where the truth is 0 or 1 a prediction beyond it costs nothing, so a network may overshoot and come out
+    exactly 0 or 1; everywhere else it keeps its gradient, which a plain clamp would take from it.
+    """
+    below_one = torch.where(true_alpha >= 1, pred_alpha.clamp(max=1), pred_alpha)
+    return torch.where(true_alpha <= 0, below_one.clamp(min=0), below_one)
+
+
 TERMS = {"absolute": absolute, "squared": squared, "laplacian": laplacian}
 
 
 def total(
     weights: dict[str, float], pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor
 ) -> dict[str, Tensor]:
-    """Return each term by name, and their weighted sum as "total". Raises KeyError for an unknown term."""
+    """Return each term by name, and their weighted sum as "total". Raises KeyError for an unknown term.
+
+    The prediction is cut off first (see cut_off).
+    """
+    pred_alpha = cut_off(pred_alpha, true_alpha)
     terms = {name: TERMS[name](pred_alpha, true_alpha, is_unknown) for name in weights}
     terms["total"] = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
     return terms
