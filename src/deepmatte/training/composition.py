@@ -28,14 +28,16 @@ class Mix:
 
     # Relative share of each group of foregrounds; groups that are not named count 1 per hundred files.
     groups: tuple[tuple[str, float], ...] = ()
-    second_foreground: float = 0.3
+    second_foreground: float = 0.25
     # Of these: wholly unknown to the trimap, as a flag in a toy's hand that nobody marked.
-    unmarked_second: float = 0.5
+    unmarked_second: float = 0.15
     borrowed_colours: float = 0.2
     translucent: float = 0.08
     defocus: float = 0.2
-    clutter: float = 0.25
-    background_blur: float = 0.5
+    # Backgrounds of more than one colour: part of another photograph, and other foregrounds lying in it.
+    collage: float = 0.3
+    clutter: float = 0.45
+    background_blur: float = 0.6
     similar_colours: float = 0.15
     degraded: float = 0.7
     # Pixels of the sample per pixel of the foreground's file, log-uniform.
@@ -156,6 +158,13 @@ def _view_foreground(foreground: Foreground, mix: Mix, size: int, rng: Rng) -> t
 
 def _draw_background(library: Library, mix: Mix, size: int, rng: Rng) -> Floats:
     background = _view_background(library, size, rng)
+    if rng.random() < mix.collage:
+        share = np.clip(
+            (_smooth_noise(size, rng.uniform(0.3, 1) * size, rng) - 0.5) * rng.uniform(20, 200), 0, 1
+        )
+        background = pixels.composite(
+            _view_background(library, size, rng), background, share.astype(np.float32)
+        )
     if rng.random() < mix.clutter:
         colours, alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
         background = pixels.composite(colours, background, alpha)
