@@ -30,7 +30,7 @@ class Mix:
     groups: tuple[tuple[str, float], ...] = ()
     second_foreground: float = 0.25
     # Of these: wholly unknown to the trimap, as a flag in a toy's hand that nobody marked.
-    unmarked_second: float = 0.15
+    unmarked_second: float = 0.35
     borrowed_colours: float = 0.2
     translucent: float = 0.08
     defocus: float = 0.2

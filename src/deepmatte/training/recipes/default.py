@@ -22,10 +22,10 @@ _MIX = Mix(
 RECIPE = Recipe(
     name="default",
     network="guided",
-    phases=(Phase("near", size=256, batch=8, share=0.6), Phase("wide", size=384, batch=6, share=0.4)),
+    phases=(Phase("near", size=256, batch=8, share=0.45), Phase("wide", size=384, batch=6, share=0.55)),
     steps=10_000,
     learning_rate=1.5e-3,
-    loss={"absolute": 1.0, "squared": 1.0, "laplacian": 1.0},
+    loss={"absolute": 1.0, "squared": 2.0, "laplacian": 1.0},
     mix=_MIX,
 )
 
