@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> Path:
 def test_the_file_says_what_it_is(run: Path, tmp_path: Path) -> None:
     export.export(run, tmp_path / "m.onnx", {"alphamatting trimap1 SAD": 5.5})
     spec = read_spec((tmp_path / "m.onnx").read_bytes())
-    assert (spec.name, spec.planes, spec.fields) == ("smoke", framing.PLANES, framing.FIELDS)
+    assert (spec.name, spec.planes, spec.fields) == ("m", framing.PLANES, framing.FIELDS)
     assert spec.scores == {"alphamatting trimap1 SAD": 5.5}
 
 

@@ -31,7 +31,7 @@ _OPSET = 17
 def export(run: Path | str, output: Path | str, scores: dict[str, float] | None = None) -> ModelSpec:
     """Write the averaged weights of a run as an ONNX file in half precision.
 
-    scores: what was measured, stored in the file. Raises BadInput for a folder that is no run, BadOutput if
+    The model is called as the file is. scores: what was measured, stored in the file. Raises BadInput for a folder that is no run, BadOutput if
     the file cannot be written or disagrees with the network.
     """
     state, tensors = checkpoint.load(Path(run))
@@ -39,7 +39,7 @@ def export(run: Path | str, output: Path | str, scores: dict[str, float] | None 
     network = build(recipe.network, **recipe.settings)
     network.load_state_dict(tensors["average"])
     spec = ModelSpec(
-        name=recipe.name,
+        name=Path(output).stem,
         version=__version__,
         planes=framing.PLANES,
         fields=framing.FIELDS,
