@@ -31,8 +31,9 @@ _OPSET = 17
 def export(run: Path | str, output: Path | str, scores: dict[str, float] | None = None) -> ModelSpec:
     """Write the averaged weights of a run as an ONNX file in half precision.
 
-    The model is called as the file is. scores: what was measured, stored in the file. Raises BadInput for a folder that is no run, BadOutput if
-    the file cannot be written or disagrees with the network.
+    The model is called as the file is. scores: what was measured, stored in the file.
+    Raises BadInput for a folder that is no run, BadOutput if the file cannot be written or disagrees with
+    the network.
     """
     state, tensors = checkpoint.load(Path(run))
     recipe = recipes.find(state.recipe)
