@@ -32,21 +32,21 @@ class Mix:
     # Of these: wholly unknown to the trimap, as a flag in a toy's hand that nobody marked.
     unmarked_second: float = 0.35
     borrowed_colours: float = 0.2
-    translucent: float = 0.08
+    translucent: float = 0.05
     defocus: float = 0.2
     # Backgrounds of more than one colour: part of another photograph, and other foregrounds lying in it.
     collage: float = 0.3
     clutter: float = 0.45
-    background_blur: float = 0.6
+    background_blur: float = 0.75
     similar_colours: float = 0.15
     degraded: float = 0.7
     # Pixels of the sample per pixel of the foreground's file, log-uniform.
-    scale: tuple[float, float] = (0.4, 1.6)
+    scale: tuple[float, float] = (0.7, 2.2)
     # Widest unknown band on each side as a share of the sample's side.
-    widest_band: float = 0.3
-    one_sided_trimap: float = 0.03
+    widest_band: float = 0.25
+    one_sided_trimap: float = 0.01
     # People mark what they are sure of: a band seldom swallows all of the foreground or background.
-    something_stays_known: float = 0.9
+    something_stays_known: float = 0.97
 
 
 @dataclass(frozen=True, eq=False)

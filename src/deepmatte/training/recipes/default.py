@@ -13,9 +13,9 @@ from deepmatte.training.phases import Phase, Recipe
 
 _MIX = Mix(
     groups=(
-        ("strands", 0.28), ("fringed_animals", 0.18), ("objects", 0.14), ("trees", 0.08), ("plants", 0.07),
-        ("foliage", 0.09), ("treelines", 0.01), ("smoke", 0.02), ("clouds", 0.01), ("effects", 0.003),
-        ("lace", 0.06), ("cycles", 0.06),
+        ("strands", 0.30), ("fringed_animals", 0.20), ("objects", 0.15), ("trees", 0.04), ("plants", 0.06),
+        ("foliage", 0.06), ("treelines", 0.01), ("smoke", 0.015), ("clouds", 0.01), ("effects", 0.003),
+        ("lace", 0.05), ("cycles", 0.08),
     )
 )  # fmt: skip
 
