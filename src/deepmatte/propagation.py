@@ -20,7 +20,7 @@ from deepmatte.grids import box3, enlarge, halve
 from deepmatte.pixels import Floats
 
 # Conjugate-gradient steps on each level, coarsest first. Measured in docs/experiments.md.
-STEPS = (100, 100, 100, 60)
+STEPS = (50, 50, 200, 300)
 # Regularisation of a window's colour covariance (image in [0, 1]): smaller follows noise, larger blurs edges.
 LAPLACIAN_EPSILON = 1e-6
 LINE_EPSILON = 1e-5
@@ -110,8 +110,8 @@ def _descend(image: Floats, known: Floats, start: Floats, steps: int) -> Floats:
     direction = scale * residual
     energy = _dot(residual, direction)
     # Below this a picture has converged: further steps would divide rounding errors by each other.
-    floor = np.float32(1e-11 * known.shape[-2] * known.shape[-1])
-    enough = np.maximum(energy * np.float32(1e-8), floor)
+    floor = np.float32(1e-13 * known.shape[-2] * known.shape[-1])
+    enough = np.maximum(energy * np.float32(1e-10), floor)
     for _ in range(steps):
         pushed = laplacian.times(direction) * free
         curvature = _dot(direction, pushed)
