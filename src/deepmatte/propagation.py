@@ -110,8 +110,8 @@ def _descend(image: Floats, known: Floats, start: Floats, steps: int) -> Floats:
     direction = scale * residual
     energy = _dot(residual, direction)
     # Below this a picture has converged: further steps would divide rounding errors by each other.
-    floor = np.float32(1e-13 * known.shape[-2] * known.shape[-1])
-    enough = np.maximum(energy * np.float32(1e-10), floor)
+    floor = np.float32(1e-10 * known.shape[-2] * known.shape[-1])
+    enough = np.maximum(energy * np.float32(1e-8), floor)
     for _ in range(steps):
         pushed = laplacian.times(direction) * free
         curvature = _dot(direction, pushed)
