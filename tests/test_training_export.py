@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from deepmatte import framing
-from deepmatte.errors import BadOutput
+from deepmatte.errors import BadInput, BadOutput
 from deepmatte.matting import estimate_alpha
 from deepmatte.models import load_model
 from deepmatte.models.runtime import RUNTIMES
 from deepmatte.models.spec import read_spec
-from deepmatte.training import export, loop, recipes
+from deepmatte.training import checkpoint, export, loop, recipes
 
 
 @pytest.fixture
@@ -67,3 +67,18 @@ def test_comparing_sees_a_changed_weight(run: Path, tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written_is_one_line(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BadOutput, match="does not exist"):
         export.export(run, tmp_path / "nowhere" / "m.onnx")
+
+
+def test_a_network_is_read_back_from_its_file(run: Path, tmp_path: Path) -> None:
+    export.export(run, tmp_path / "m.onnx")
+    written, read = (loop.Training(recipes.find("smoke")).average for _ in range(2))
+    written.load_state_dict(checkpoint.load(run)[1]["average"])
+    export.load_weights(read, tmp_path / "m.onnx")
+    for name, value in read.state_dict().items():
+        torch.testing.assert_close(value, written.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_file_of_another_network_is_refused(run: Path, tmp_path: Path) -> None:
+    export.export(run, tmp_path / "m.onnx")
+    with pytest.raises(BadInput, match="another network"):
+        export.load_weights(loop.Training(recipes.find("default")).network, tmp_path / "m.onnx")

@@ -4,7 +4,7 @@ import torch
 from deepmatte import framing
 from deepmatte.training import recipes
 from deepmatte.training.networks import build
-from deepmatte.training.networks.guided import GuidedNet
+from deepmatte.training.networks.guided import HAZE, GuidedNet
 
 
 def _inputs(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -15,9 +15,18 @@ def _inputs(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_an_untrained_network_returns_the_propagated_alpha() -> None:
     planes, fields = _inputs(48, 80)
-    alpha = GuidedNet().eval()(planes, fields)
+    alpha = GuidedNet()(planes, fields)
     propagated = framing.PLANES.index("propagated")
     torch.testing.assert_close(alpha, planes[:, propagated : propagated + 1])
+
+
+def test_in_use_the_haze_at_both_ends_is_stretched_away() -> None:
+    planes, fields = _inputs(48, 80)
+    propagated = planes[:, [framing.PLANES.index("propagated")]]
+    propagated[..., :3] = torch.tensor([HAZE, 0.5, 1 - HAZE])
+    planes[:, [framing.PLANES.index("propagated")]] = propagated
+    alpha = GuidedNet().eval()(planes, fields)
+    torch.testing.assert_close(alpha[0, 0, 0, :3], torch.tensor([0.0, 0.5, 1.0]))
 
 
 def test_the_network_sees_no_further_than_the_margin() -> None:

@@ -146,6 +146,7 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--corpus", metavar="DIR", required=True, help="foregrounds and backgrounds")
     command.add_argument("--output", metavar="RUN", required=True, help="the folder for checkpoints")
     command.add_argument("--minutes", metavar="N", type=_positive, help="stop after this time")
+    command.add_argument("--start", metavar="MODEL", help="begin with an exported model's weights")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in RUN")
 
 
@@ -163,6 +164,7 @@ def _train(arguments: argparse.Namespace) -> int:
             corpus,
             output,
             arguments.minutes,
+            Path(arguments.start) if arguments.start else None,
             progress=lambda state, share, _: progress(f"step {state.step}", share),
         )
     print(f"{output}: {state.step} steps, {state.samples} samples, {state.seconds / 60:.0f} min")

@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from deepmatte import framing, outputs
-from deepmatte.errors import BadOutput
+from deepmatte.errors import BadInput, BadOutput
+from deepmatte.models.catalogue import load_bytes
 from deepmatte.models.runtime import open_session
 from deepmatte.models.spec import METADATA_KEY, ModelSpec
 from deepmatte.training import checkpoint, recipes
@@ -26,6 +27,7 @@ _CHECKED = ((1, 1), (3, 7), (13, 2), (29, 31))
 # Most that a pixel may differ; weights are stored in half precision.
 _TOLERANCE = 1 / 255
 _OPSET = 17
+_HALF = "_half"
 
 
 def export(run: Path | str, output: Path | str, scores: dict[str, float] | None = None) -> ModelSpec:
@@ -87,6 +89,9 @@ def _traced(network: nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> o
         buffer,
         dynamo=False,
         opset_version=_OPSET,
+        # Layers and their names stay as they are, so that training can start from the file; runtimes fold them.
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
         input_names=["planes", "fields"],
         output_names=["alpha"],
         dynamic_axes={
@@ -99,18 +104,45 @@ def _traced(network: nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> o
 
 
 def _halve_weights(model: onnx.ModelProto) -> None:
-    """Store float weights in half precision, each behind a cast; runtimes fold the casts when they load."""
+    """Store kernels in half precision, each behind a cast; runtimes fold the casts when they load."""
     casts = []
     for weight in model.graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or int(np.prod(weight.dims)) < 16:
+        if weight.data_type != TensorProto.FLOAT or len(weight.dims) < 2:
             continue
         name = weight.name
-        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "_half")
+        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + _HALF)
         weight.CopyFrom(half)
         casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load a model file that export wrote into a network, to go on training from it.
+
+    Raises ModelUnavailable for a file that is none of ours, BadInput if it is of another network.
+    """
+    content, _ = load_bytes(path)
+    graph = onnx.load_from_string(content).graph
+    stored = {
+        weight.name.removesuffix(_HALF): torch.from_numpy(numpy_helper.to_array(weight).astype(np.float32))
+        for weight in graph.initializer
+    }
+    # Weights of equal value are stored once; the others are names for them.
+    stored |= {
+        node.output[0]: stored[node.input[0]]
+        for node in graph.node
+        if node.op_type == "Identity" and node.input[0] in stored
+    }
+    wanted = network.state_dict()
+    counters = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
+    try:
+        network.load_state_dict({name: stored[name] for name in wanted if name not in counters} | counters)
+    except (KeyError, RuntimeError) as error:
+        raise BadInput(
+            f"{path} holds another network than the recipe's; use the recipe it was made by"
+        ) from error
 
 
 def compare(network: nn.Module, content: bytes, spec: ModelSpec) -> float:

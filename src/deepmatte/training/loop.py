@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from deepmatte.errors import BadInput, MatteError
-from deepmatte.training import checkpoint, composition, losses, recipes
+from deepmatte.training import checkpoint, composition, export, losses, recipes
 from deepmatte.training.corpus import library
 from deepmatte.training.networks import build
 from deepmatte.training.phases import Phase, Recipe
@@ -141,6 +141,7 @@ def train(
     corpus: Path,
     output: Path,
     minutes: float | None = None,
+    start: Path | None = None,
     workers: int = 2,
     progress: Progress | None = None,
     save_seconds: float = SAVE_SECONDS,
@@ -148,6 +149,7 @@ def train(
     """Train a recipe on a corpus folder into a run folder; goes on where the folder's last checkpoint ends.
 
     minutes: budget of wall time in all, earlier parts of the run counted in; without it the recipe's steps;
+    start: a model file to begin with instead of random weights; ignored where the run goes on;
     save_seconds: how often a checkpoint is written.
     Raises BadInput for an unknown recipe, an unreadable corpus or a run of another recipe.
     """
@@ -155,6 +157,9 @@ def train(
     training = Training(recipe)
     if (output / "last.pt").exists():
         training.resume(output)
+    elif start is not None:
+        for network in (training.network, training.average):
+            export.load_weights(network, start)
     budget = _Budget(recipe, training.state, minutes)
     batches = DataLoader(
         _Batches(library.read(corpus), recipe),

@@ -16,6 +16,10 @@ from deepmatte import framing, guides
 
 _PROPAGATED = len(framing.PICTURE_PLANES) + guides.PLANES.index("propagated")
 
+# Squared errors make a network answer a little above 0 where it is nearly sure of background, and a little
+# below 1 for foreground. In use this much is stretched away at both ends.
+HAZE = 0.04
+
 
 def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -75,7 +79,7 @@ class GuidedNet(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, planes: Tensor, fields: Tensor) -> Tensor:
-        """Return alpha: the propagated plane plus the correction."""
+        """Return alpha: the propagated plane plus the correction; in use, with the haze taken off."""
         x = self.encoder[0](self.stem(planes))
         skips = [x]
         x = self.join(self.quarter(x) + self.fields(fields))
@@ -88,4 +92,5 @@ class GuidedNet(nn.Module):
             x = F.interpolate(self.up[level](x), scale_factor=2.0, mode="nearest")
             x = self.decoder[level](x + skips[level])
         correction = F.pixel_shuffle(self.head(x), 2)
-        return planes[:, _PROPAGATED : _PROPAGATED + 1] + correction
+        alpha = planes[:, _PROPAGATED : _PROPAGATED + 1] + correction
+        return alpha if self.training else (alpha - HAZE) / (1 - 2 * HAZE)
