@@ -89,7 +89,7 @@ def _traced(network: nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> o
         buffer,
         dynamo=False,
         opset_version=_OPSET,
-        # Layers and their names stay as they are, so that training can start from the file; runtimes fold them.
+        # Layers keep their names, so that training can start from the file; runtimes fold them.
         training=torch.onnx.TrainingMode.PRESERVE,
         do_constant_folding=False,
         input_names=["planes", "fields"],
