@@ -163,8 +163,8 @@ def _train(arguments: argparse.Namespace) -> int:
             arguments.recipe,
             corpus,
             output,
-            arguments.minutes,
-            Path(arguments.start) if arguments.start else None,
+            minutes=arguments.minutes,
+            start=Path(arguments.start) if arguments.start else None,
             progress=lambda state, share, _: progress(f"step {state.step}", share),
         )
     print(f"{output}: {state.step} steps, {state.samples} samples, {state.seconds / 60:.0f} min")

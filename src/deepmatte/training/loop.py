@@ -140,6 +140,7 @@ def train(
     recipe_name: str,
     corpus: Path,
     output: Path,
+    *,
     minutes: float | None = None,
     start: Path | None = None,
     workers: int = 2,
