@@ -127,3 +127,12 @@ def test_checking_writes_nothing(tmp_path: Path) -> None:
 )
 def test_odd_names_are_shown_on_one_line(path: str, shown: str) -> None:
     assert outputs.show(path) == shown
+
+
+def test_bytes_are_written_whole_and_replace_only_when_asked(tmp_path: Path) -> None:
+    outputs.write_bytes(tmp_path / "file", b"one")
+    with pytest.raises(BadOutput, match="exists already"):
+        outputs.write_bytes(tmp_path / "file", b"two")
+    outputs.write_bytes(tmp_path / "file", b"three", overwrite=True)
+    assert (tmp_path / "file").read_bytes() == b"three"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

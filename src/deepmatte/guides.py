@@ -52,8 +52,8 @@ class Guides:
     def planes(self, image: Floats, top: int = 0, left: int = 0) -> Floats:
         """Return the guide planes of a window of the picture at full resolution.
 
-        image: (..., 3, H, W), the window; top, left: where it starts, multiples of SCALE. Returns (..., 2, H,
-        W) in [−0.5, 1.5].
+        image: (..., 3, H, W), the window; top, left: where it starts, multiples of SCALE.
+        Returns (..., 2, H, W) in [−0.5, 1.5].
         """
         height, width = image.shape[-2:]
         y, x = top // SCALE, left // SCALE
@@ -66,9 +66,7 @@ class Guides:
         return np.clip(np.stack(planes, axis=-3), -0.5, 1.5)
 
     def fields_window(self, top: int, left: int, height: int, width: int) -> Floats:
-        """Return the grid fields under a window given in pixels: (..., 11, ceil(height / 4), ceil(width /
-        4)).
-        """
+        """Return the grid fields under a window in pixels: (..., 11, height / 4, width / 4), rounded up."""
         y, x = top // SCALE, left // SCALE
         return self.fields[..., y : y + -(-height // SCALE), x : x + -(-width // SCALE)]
 
@@ -124,9 +122,7 @@ def _fill(weighted: Floats, weight: Floats) -> Floats:
 
 
 def _likelihood(image: Floats, is_foreground: Floats, is_background: Floats) -> Floats:
-    """Return the share of foreground among the known cells of nearly the same colour, ½ where there are
-    none.
-    """
+    """Return the share of foreground among known cells of nearly the same colour, ½ where there are none."""
     lead, cells = image.shape[:-3], image.shape[-2] * image.shape[-1]
     colours = np.minimum((image * _BINS).astype(np.int64), _BINS - 1)
     index = (colours[..., 0, :, :] * _BINS + colours[..., 1, :, :]) * _BINS + colours[..., 2, :, :]

@@ -65,6 +65,12 @@ def whole_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterato
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: str | os.PathLike[str], content: bytes, overwrite: bool = False) -> None:
+    """Write a file whole or not at all. Raises BadOutput as `whole_file` does."""
+    with whole_file(path, overwrite) as descriptor, os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(content)
+
+
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     if overwrite:
         temporary.replace(target)

@@ -2,14 +2,15 @@
 all.
 """
 
+import io
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from deepmatte import outputs
 from deepmatte.errors import BadInput
 
 LAYOUT = 1
@@ -27,16 +28,17 @@ class State:
 
 
 def save(run: Path, state: State, tensors: dict[str, Any]) -> None:
-    """Write last.pt and state.json of a run. tensors: state dicts by name ("network", "average",
-    "optimiser").
+    """Write last.pt and state.json of a run.
+
+    tensors: state dicts by name ("network", "average", "optimiser").
+    Raises BadOutput where the system refuses.
     """
     run.mkdir(parents=True, exist_ok=True)
-    beside = run / "last.pt.part"
-    torch.save({"layout": LAYOUT, "state": asdict(state), **tensors}, beside)
-    os.replace(beside, run / "last.pt")
-    text = run / "state.json.part"
-    text.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
-    os.replace(text, run / "state.json")
+    weights = io.BytesIO()
+    torch.save({"layout": LAYOUT, "state": asdict(state), **tensors}, weights)
+    outputs.write_bytes(run / "last.pt", weights.getvalue(), overwrite=True)
+    readable = json.dumps(asdict(state), indent=2) + "\n"
+    outputs.write_bytes(run / "state.json", readable.encode(), overwrite=True)
 
 
 def load(run: Path) -> tuple[State, dict[str, Any]]:

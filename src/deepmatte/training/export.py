@@ -2,7 +2,6 @@
 
 import datetime
 import io
-import os
 import warnings
 from copy import deepcopy
 from pathlib import Path
@@ -59,7 +58,7 @@ def export(run: Path | str, output: Path | str, scores: dict[str, float] | None 
         raise BadOutput(
             f"the exported model differs from the network by {worst * 255:.2f}/255; expected at most 1/255"
         )
-    _write(Path(output), content)
+    outputs.write_bytes(output, content, overwrite=True)
     return spec
 
 
@@ -159,8 +158,3 @@ def compare(network: nn.Module, content: bytes, spec: ModelSpec) -> float:
             expected = network(planes[None], fields[None])[0, 0].numpy()
         worst = max(worst, float(np.abs(session.run(planes.numpy(), fields.numpy()) - expected).max()))
     return worst
-
-
-def _write(path: Path, content: bytes) -> None:
-    with outputs.whole_file(path, overwrite=True) as descriptor, os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(content)

@@ -1,8 +1,11 @@
 """The default model: GuidedNet, trained for CPUs on a CPU.
 
-    deepmatte train default --corpus CORPUS --output runs/default --minutes 100
-    deepmatte export runs/default --output default.onnx
+    deepmatte train default --corpus CORPUS --output runs/default --minutes 80
+    deepmatte export runs/default --output guided-1.onnx
 
+Cost: 80 minutes, 47,664 samples on two busy cores. Score (SAD e3 / MSE e-3 on 13 alphamatting.com
+photographs): 6.08 / 23.0 with trimap1, 7.87 / 29.5 with trimap2, from a run during which the mix below was
+settled.
 SMOKE is the same in small: a few steps on small samples, to see that everything turns.
 """
 
