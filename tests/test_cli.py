@@ -16,6 +16,7 @@ from constant_model import constant_model
 
 import deepmatte
 from deepmatte import cli, cutout, images, matting
+from deepmatte.cli import console
 from deepmatte.version import __version__
 
 PUBLIC_NAMES = [
@@ -118,7 +119,7 @@ def test_every_flag_of_cut_reaches_the_library(folder: Path, monkeypatch: pytest
 
 
 def test_defaults_are_the_librarys() -> None:
-    assert cli.MAX_MEGAPIXELS * 1_000_000 == images.MAX_PIXELS
+    assert cli.cutout.MAX_MEGAPIXELS * 1_000_000 == images.MAX_PIXELS
 
 
 def test_json_goes_to_stdout_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,7 +273,7 @@ def waited(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
     """Let the command line believe that so many seconds pass between two looks at the clock."""
     clock = iter(np.arange(0, 1000, seconds).tolist())
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "_now", lambda: next(clock))
+        patch.setattr(console, "_now", lambda: next(clock))
         yield
 
 
@@ -286,7 +287,7 @@ def test_a_bar_is_shown_for_long_work_in_a_terminal(
 ) -> None:
     errors = stream()
     monkeypatch.setattr(sys, "stderr", errors)
-    with waited(monkeypatch, seconds), cli._progress_bar() as tell:
+    with waited(monkeypatch, seconds), console.progress_bar() as tell:
         tell("finding alpha", 0.5)
         tell("writing", 1.0)
     assert ("writing" in errors.getvalue()) == is_shown

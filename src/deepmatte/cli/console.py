@@ -1,0 +1,94 @@
+"""What the commands share: how they are declared, and how they talk to a terminal."""
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import monotonic as _now
+from typing import Any
+
+from deepmatte.errors import MatteError
+
+_PATIENCE_S = 1.0  # what takes longer gets a progress bar
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its name, what adds its flags, what runs it and returns the exit code, and a summary."""
+
+    name: str
+    add: Callable[[argparse.ArgumentParser], None]
+    handler: Callable[[argparse.Namespace], int]
+    summary: str
+
+
+def add_commands(parser: argparse.ArgumentParser, commands: tuple[Command, ...]) -> None:
+    """Let a parser choose between commands; the namespace's `handler` is the chosen one's."""
+    choices = parser.add_subparsers(metavar="COMMAND", required=True)
+    for each in commands:
+        summary = f"{each.summary[0].upper()}{each.summary[1:]}."
+        command = choices.add_parser(each.name, help=each.summary, description=summary)
+        each.add(command)
+        command.set_defaults(handler=each.handler)
+
+
+@contextlib.contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Turn a missing optional package into one line that says how to get it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "deepmatte":
+            raise
+        raise MatteError(
+            f"this command needs {error.name}, which is not installed: pip install 'deepmatte[{name}]'"
+        ) from error
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """Yield a function that shows a step's name and how much of it is done.
+
+    Nothing is shown in the first second, nor when stderr is not a terminal.
+    """
+    started = _now()
+    with contextlib.ExitStack() as stack:
+        shown: list[tuple[Any, Any]] = []
+
+        def tell(step: str, share: float) -> None:
+            if not sys.stderr.isatty() or _now() - started < _PATIENCE_S:
+                return
+            if not shown:
+                from rich.console import Console
+                from rich.progress import Progress
+
+                bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
+                shown.append((bar, bar.add_task(step, total=1.0)))
+            bar, task = shown[0]
+            bar.update(task, description=step, completed=share)
+
+        yield tell
+
+
+def positive(text: str) -> float:
+    """Return a number above nought, or say what was expected."""
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        if number > 0 and math.isfinite(number):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+
+
+def print_json(report: object) -> None:
+    """Print a report as JSON, for programs."""
+    print(json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def chosen_options(arguments: argparse.Namespace) -> Any:
+    """Return the options whose flags were given; the others keep the library's defaults."""
+    from deepmatte.matting import MattingOptions
+
+    return MattingOptions() if arguments.model is None else MattingOptions(model=arguments.model)

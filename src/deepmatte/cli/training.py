@@ -1,0 +1,56 @@
+"""The commands of those who train: train, export."""
+
+import argparse
+from pathlib import Path
+
+from deepmatte.cli.console import Command, extra, positive, progress_bar
+from deepmatte.errors import BadInput
+
+
+def _add_train(command: argparse.ArgumentParser) -> None:
+    command.add_argument("recipe", metavar="RECIPE", help="the name of a recipe")
+    command.add_argument("--corpus", metavar="DIR", required=True, help="foregrounds and backgrounds")
+    command.add_argument("--output", metavar="RUN", required=True, help="the folder for checkpoints")
+    command.add_argument("--minutes", metavar="N", type=positive, help="stop after this time")
+    command.add_argument("--start", metavar="MODEL", help="begin with an exported model's weights")
+    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in RUN")
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    with extra("train"):
+        from deepmatte.training.loop import train
+    corpus, output = Path(arguments.corpus), Path(arguments.output)
+    if arguments.resume and not output.exists():
+        raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
+    if not arguments.resume and output.exists() and any(output.iterdir()):
+        raise BadInput(f"{output} is not empty; add --resume to go on with its run, or name another folder")
+    with progress_bar() as progress:
+        state = train(
+            arguments.recipe,
+            corpus,
+            output,
+            minutes=arguments.minutes,
+            start=Path(arguments.start) if arguments.start else None,
+            progress=lambda state, share, _: progress(f"step {state.step}", share),
+        )
+    print(f"{output}: {state.step} steps, {state.samples} samples, {state.seconds / 60:.0f} min")
+    return 0
+
+
+def _add_export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", metavar="RUN", help="the folder that `deepmatte train` wrote")
+    command.add_argument("--output", metavar="FILE", required=True, help="the .onnx file to write")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    with extra("train"):
+        from deepmatte.training.export import export
+    export(Path(arguments.run), Path(arguments.output))
+    print(arguments.output)
+    return 0
+
+
+COMMANDS = (
+    Command("train", _add_train, _train, "train a network by a recipe"),
+    Command("export", _add_export, _export, "turn a training run into a model file"),
+)
