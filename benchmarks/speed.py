@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py --photos DIR --example examples/cat.png examples/cat-trimap.png --output FILE
 
-DIR holds image/ and trimap1/ with files of the same names. pymatting: pip install ".[compare]". Times are
+DIR holds image/ and trimap1/ with files of the same names. pymatting: pip install ".[evaluate]". Times are
 wall-clock seconds of one run on one machine; the model is loaded once, before the clock starts, except in the
 time to a cutout, which is that of the whole process.
 """

@@ -2,7 +2,7 @@
 
 import argparse
 
-from deepmatte.cli.console import Command, chosen_options, print_json, progress_bar
+from deepmatte.cli.console import Command, chosen_options, extra, print_json, progress_bar
 
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
@@ -14,7 +14,8 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from deepmatte.evaluation.benchmarks import evaluate
+    with extra("evaluate"):
+        from deepmatte.evaluation.benchmarks import evaluate
 
     with progress_bar() as progress:
         report = evaluate(
