@@ -6,7 +6,7 @@ from constant_model import constant_model
 
 from deepmatte import images
 from deepmatte.errors import BadInput
-from deepmatte.evaluation import benchmarks
+from deepmatte.evaluation import benchmarks, runs
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_means_of_a_constant_answer_are_worked_out_by_hand(folder: Path) -> None:
-    report = benchmarks.evaluate(folder, model=constant_model(0.5))
+    report = runs.evaluate(folder, model=constant_model(0.5))
     means = report.means()
     # Each unknown pixel is wrong by one half: 7 rows of 1 and 3 columns, then of 2 and 4.
     assert means["trimap1"]["sad"] == pytest.approx(7 * (1 + 3) / 2 * 0.5 / 1000)
@@ -37,14 +37,14 @@ def test_means_of_a_constant_answer_are_worked_out_by_hand(folder: Path) -> None
 
 
 def test_the_report_prints_every_picture_and_every_mean(folder: Path) -> None:
-    text = str(benchmarks.evaluate(folder, model=constant_model(0.5)))
+    text = str(runs.evaluate(folder, model=constant_model(0.5)))
     assert len(text.splitlines()) == 1 + 4 + 2
 
 
 def test_a_missing_trimap_is_named(folder: Path) -> None:
     (folder / "trimap2" / "b.png").unlink()
     with pytest.raises(BadInput, match=r"trimap2 lacks b"):
-        benchmarks.evaluate(folder, model=constant_model(0.5))
+        runs.evaluate(folder, model=constant_model(0.5))
 
 
 def test_a_folder_that_is_no_benchmark_is_refused(tmp_path: Path) -> None:
@@ -56,4 +56,4 @@ def test_a_true_alpha_of_another_size_is_refused(folder: Path) -> None:
     (folder / "alpha" / "b.png").unlink()
     images.write_image(folder / "alpha" / "b.png", np.zeros((9, 7), np.uint8))
     with pytest.raises(BadInput, match="must match"):
-        benchmarks.evaluate(folder, model=constant_model(0.5))
+        runs.evaluate(folder, model=constant_model(0.5))

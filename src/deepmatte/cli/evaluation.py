@@ -15,7 +15,7 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     with extra("evaluate"):
-        from deepmatte.evaluation.benchmarks import evaluate
+        from deepmatte.evaluation.runs import evaluate
 
     with progress_bar() as progress:
         report = evaluate(
