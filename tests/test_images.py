@@ -548,6 +548,36 @@ def test_arrays_of_any_layout_in_memory_are_written_as_they_read(tmp_path: Path)
     np.testing.assert_array_equal(photo.alpha, ALPHA[::-1, ::2])
 
 
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg", ".tif"])
+def test_a_picture_in_memory_is_what_a_file_would_hold(suffix: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (9, 14, 3), dtype=np.uint8)
+    images.write_image(tmp_path / f"a{suffix}", pixels)
+    assert images.encode_image(pixels, suffix) == (tmp_path / f"a{suffix}").read_bytes()
+
+
+def test_a_picture_in_memory_of_less_quality_is_smaller() -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (33, 46, 3), dtype=np.uint8)
+    small, large = (images.encode_image(pixels, ".webp", quality=quality) for quality in (20, 95))
+    assert len(small) < len(large)
+    with Image.open(io.BytesIO(small)) as picture:
+        assert picture.size == (46, 33)
+
+
+@pytest.mark.parametrize(("suffix", "quality"), [(".png", 50), (".jpg", 0), (".webp", 101)])
+def test_a_quality_that_cannot_be_is_refused(suffix: str, quality: int) -> None:
+    with pytest.raises(BadOutput, match="expected 1 to 100"):
+        images.encode_image(np.zeros((3, 5), np.uint8), suffix, quality)
+
+
+def test_a_picture_in_memory_is_checked_as_a_file_is() -> None:
+    with pytest.raises(BadOutput, match="expected one of"):
+        images.encode_image(np.zeros((3, 5), np.uint8), ".gif")
+    with pytest.raises(BadInput, match="cannot be written"):
+        images.encode_image(np.zeros((3, 5), np.float32), ".png")
+    with pytest.raises(BadOutput, match="ends at 16383 px"):
+        images.encode_image(np.zeros((1, 16384), np.uint8), ".webp")
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
 def test_an_interruption_leaves_no_file(
     kind: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -301,25 +301,58 @@ def write_image(
     Raises BadOutput and BadInput as `check_output` does, and where the disk is full or a side too long.
     """
     check_output(path, overwrite, needs_alpha=alpha is not None)
-    _check_arrays(pixels, alpha)
     kind = _format(path)
-    if max(pixels.shape[:2]) > kind.max_side_px:
-        height, width = pixels.shape[:2]
-        raise BadOutput(
-            f"{show(path)} would be {width} × {height} px; this format ends at {kind.max_side_px} px a side:"
-            " write PNG or TIFF"
-        )
-    options = dict(kind.options)
-    if kind is _TIFF and 2 * pixels.nbytes > 2**32:
-        options["bigtiff"] = True
+    _check_arrays(pixels, alpha)
+    _check_sides(pixels, kind, show(path))
     _claim_threads()
     with outputs.whole_file(path, overwrite) as descriptor:
-        image = _joined(pixels, alpha, icc, kind)
         try:
-            target = pyvips.Target.new_to_descriptor(descriptor)
-            pyvips.Operation.call(kind.saver, image, target, keep="icc", **options)
+            _save(pixels, alpha, icc, kind, pyvips.Target.new_to_descriptor(descriptor), {})
         except _CODEC_ERRORS as error:
             raise BadOutput(f"{show(path)} cannot be written: {_one_line(error)}") from error
+
+
+def encode_image(pixels: AnyArray, suffix: str, quality: int | None = None) -> bytes:
+    """Return the bytes of a picture file, as `write_image` would write it.
+
+    pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16; suffix: of the format, such as ".webp"; quality:
+    1 to 100, for WebP and JPEG only, instead of the one files get.
+    Raises BadInput for other arrays, BadOutput for other suffixes, a quality that cannot be, and sides that
+    are too long.
+    """
+    kind = _format(f"picture{suffix}")
+    _check_arrays(pixels, None)
+    _check_sides(pixels, kind, f"a {suffix} picture")
+    if quality is not None and ("Q" not in kind.options or not 1 <= quality <= 100):
+        raise BadOutput(f"quality {quality} cannot be had in {suffix}; expected 1 to 100, for WebP or JPEG")
+    _claim_threads()
+    target = pyvips.Target.new_to_memory()
+    _save(pixels, None, None, kind, target, {} if quality is None else {"Q": quality})
+    return bytes(target.get("blob"))
+
+
+def _check_sides(pixels: AnyArray, kind: _Format, shown: str) -> None:
+    height, width = pixels.shape[:2]
+    if max(height, width) > kind.max_side_px:
+        raise BadOutput(
+            f"{shown} would be {width} × {height} px; this format ends at {kind.max_side_px} px a side:"
+            " write PNG or TIFF"
+        )
+
+
+def _save(
+    pixels: AnyArray,
+    alpha: AnyArray | None,
+    icc: bytes | None,
+    kind: _Format,
+    target: Any,
+    options: dict[str, Any],
+) -> None:
+    options = kind.options | options
+    if kind is _TIFF and 2 * pixels.nbytes > 2**32:
+        options["bigtiff"] = True
+    image = _joined(pixels, alpha, icc, kind)
+    pyvips.Operation.call(kind.saver, image, target, keep="icc", **options)
 
 
 def _check_arrays(pixels: AnyArray, alpha: AnyArray | None) -> None:
