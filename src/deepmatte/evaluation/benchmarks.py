@@ -1,63 +1,179 @@
-"""A benchmark is a folder: image/, alpha/ and one or more folders whose name starts with trimap, file names
-alike.
+"""A benchmark is a folder of pictures, their trimaps and, where anything is to be measured, true alphas.
 
-Only the files; running methods on them is in `runs`.
+Either it holds image/, alpha/ and one or more folders whose name starts with trimap, or a benchmark.toml
+names them (docs/benchmarks.md). Files belong together by their names without suffix. Only the files are
+dealt with here; running methods on them is in `runs`.
 """
 
+import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deepmatte import images, trimap
 from deepmatte.errors import BadInput
+from deepmatte.outputs import show
 from deepmatte.pixels import Bytes, Floats, to_unit
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+TOML = "benchmark.toml"
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
+_KEYS = {"description": str, "image": str, "alpha": str, "trimaps": dict}
+_NAMED = 10  # as many files are listed by name in a message
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the files of a benchmark lie. trimaps: the folder of each set, by the set's name."""
+
+    image: Path
+    alpha: Path | None
+    trimaps: dict[str, Path]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One picture of a benchmark with one of its trimaps."""
+    """One picture of a benchmark with one of its trimaps. alpha_path: None where the truth is not known."""
 
     name: str
     trimap_set: str
     image_path: Path
     trimap_path: Path
-    alpha_path: Path
+    alpha_path: Path | None
 
 
-def find_cases(directory: Path) -> list[Case]:
-    """List the cases of a benchmark folder. Raises BadInput that names what is missing."""
-    pictures = {path.stem: path for path in _pictures(directory / "image")}
-    trimap_folders = sorted(path for path in directory.glob("trimap*") if path.is_dir())
-    if not pictures or not trimap_folders:
-        raise BadInput(f"{directory} has no image/ with pictures or no trimap*/; expected a benchmark folder")
-    alphas = {path.stem: path for path in _pictures(directory / "alpha")}
-    cases = []
-    for folder in trimap_folders:
-        maps = {path.stem: path for path in _pictures(folder)}
-        for what, found in ((folder.name, maps), ("alpha", alphas)):
-            if missing := sorted(set(pictures) - set(found)):
-                raise BadInput(
-                    f"{directory / what} lacks {', '.join(missing)}; expected one file for each in image/"
-                )
-        cases += [
-            Case(name, folder.name, pictures[name], maps[name], alphas[name]) for name in sorted(pictures)
-        ]
-    return cases
+def find_cases(directory: Path, needs_truth: bool = True) -> list[Case]:
+    """List the cases of a benchmark folder, by trimap set, then by name.
+
+    needs_truth: whether to insist on true alphas; without, a benchmark may do without alpha/.
+    Raises BadInput for a folder that is no benchmark, a benchmark.toml that cannot be used, and files that
+    are missing, too many or ambiguous, by their names.
+    """
+    return match_files(_folders(Path(directory)), needs_truth)
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES]
-
-
-def read_case(case: Case) -> tuple[Bytes, Bytes, Floats]:
-    """Return image (H, W, 3), trimap (H, W) and true alpha (H, W). Raises BadInput if sizes differ."""
-    image = images.read_photo(case.image_path).pixels
-    known = trimap.parse(images.read_map(case.trimap_path))
-    true_alpha = to_unit(trimap.one_channel(images.read_map(case.alpha_path), "alpha"))
-    trimap.check_size(known.shape, image.shape)
-    if true_alpha.shape != known.shape:
+def match_files(folders: Folders, needs_truth: bool = True) -> list[Case]:
+    """List the cases in these folders. Raises BadInput for files that do not fit, as `find_cases` does."""
+    faults: list[str] = []
+    pictures = _files(folders.image, faults)
+    if not pictures:
+        raise BadInput(f"{show(folders.image)} holds no pictures; expected one for each case")
+    if not folders.trimaps:
         raise BadInput(
-            f"{case.alpha_path} is {true_alpha.shape} but the image is {known.shape}; they must match"
+            f"{show(folders.image.parent)} has no trimaps; expected a folder whose name starts with trimap"
         )
-    return image, known, true_alpha
+    if folders.alpha is None and needs_truth:
+        raise BadInput(
+            f"{show(folders.image.parent)} has no alpha/, so there is no truth to measure against;"
+            " expected one file in it for each in image/"
+        )
+    alphas = None if folders.alpha is None else _partners(folders.alpha, pictures, faults)
+    sets = {name: _partners(folder, pictures, faults) for name, folder in sorted(folders.trimaps.items())}
+    if faults:
+        raise BadInput(
+            f"{'; '.join(faults)}: expected one file for each in {show(folders.image)}, of the same name"
+        )
+    return [
+        Case(name, trimap_set, pictures[name], maps[name], alphas[name] if alphas is not None else None)
+        for trimap_set, maps in sets.items()
+        for name in sorted(pictures)
+    ]
+
+
+def read_case(case: Case) -> tuple[Bytes, Bytes, Floats | None]:
+    """Return image (H, W, 3), trimap (H, W) and true alpha (H, W), None where it is not known.
+
+    The image is uint8 or uint16 as its file is. Raises BadInput that names the file for files that cannot be
+    read, are no trimap or no alpha, or differ in size from the image.
+    """
+    photo = images.read_photo(case.image_path)
+    levels = images.read_map(case.trimap_path)
+    try:
+        known = trimap.parse(levels)
+        trimap.check_size(known.shape, photo.pixels.shape, photo.turned)
+    except BadInput as error:
+        raise BadInput(f"{show(case.trimap_path)}: {error}") from None
+    if case.alpha_path is None:
+        return photo.pixels, known, None
+    levels = images.read_map(case.alpha_path)
+    if levels.shape != known.shape:
+        (height, width), (image_height, image_width) = levels.shape, known.shape
+        raise BadInput(
+            f"{show(case.alpha_path)} is {width} × {height} px but the image is {image_width} ×"
+            f" {image_height} px; they must match"
+        )
+    try:
+        return photo.pixels, known, to_unit(levels)
+    except BadInput as error:
+        raise BadInput(f"{show(case.alpha_path)}: {error}") from None
+
+
+def name_some(names: Iterable[str]) -> str:
+    """Return names as they may stand in a message: sorted, and not all of very many."""
+    listed = [show(name) for name in sorted(names)]
+    rest = len(listed) - _NAMED
+    return ", ".join(listed) if rest <= 1 else f"{', '.join(listed[:_NAMED])} and {rest} more"
+
+
+def _folders(directory: Path) -> Folders:
+    """Return a benchmark's folders, by its benchmark.toml or by their usual names."""
+    if not directory.is_dir():
+        raise BadInput(f"{show(directory)} is no folder; expected a benchmark")
+    named = _read_toml(directory / TOML)
+    if not named and not (directory / "image").is_dir():
+        raise BadInput(
+            f"{show(directory)} has neither image/ nor {TOML}; expected a benchmark folder, with image/,"
+            " alpha/ and trimap1/: `deepmatte benchmark import` makes one from a published data set"
+        )
+    alpha = directory / named.get("alpha", "alpha")
+    found = {path.name: path for path in directory.glob("trimap*") if path.is_dir()}
+    sets = {name: directory / folder for name, folder in named.get("trimaps", {}).items()} or found
+    folders = Folders(directory / named.get("image", "image"), alpha, sets)
+    for folder in (folders.image, *sets.values(), *([alpha] if "alpha" in named else [])):
+        if not folder.is_dir():
+            raise BadInput(f"{show(folder)} is no folder; expected it, or another one named in {TOML}")
+    return folders if alpha.is_dir() else Folders(folders.image, None, sets)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    """Return what a benchmark.toml says, nothing where there is none."""
+    if not path.exists():
+        return {}
+    try:
+        named = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{show(path)} cannot be read: {error}") from error
+    for key, value in named.items():
+        if not isinstance(value, _KEYS.get(key, ())):
+            raise BadInput(
+                f"{show(path)} has {show(key)} = {value!r}; expected description, image and alpha as text"
+                " and trimaps as a table of set = folder"
+            )
+    if not all(isinstance(folder, str) for folder in named.get("trimaps", {}).values()):
+        raise BadInput(f"{show(path)} has a trimap set that is no text; expected the name of a folder")
+    return named
+
+
+def _files(folder: Path, faults: list[str]) -> dict[str, Path]:
+    """Return the picture files of a folder by name without suffix; two of one name are a fault."""
+    paths = [
+        path
+        for path in sorted(folder.glob("*"))
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    files = {path.stem: path for path in paths}
+    if doubles := [path.name for path in paths if path != files[path.stem]]:
+        twins = {f"{name} and {files[Path(name).stem].name}" for name in doubles}
+        faults.append(f"{show(folder)} has both {name_some(twins)}")
+    return files
+
+
+def _partners(folder: Path, pictures: dict[str, Path], faults: list[str]) -> dict[str, Path]:
+    """Return a folder's files that go with the pictures; others, and those that lack, are faults."""
+    files = _files(folder, faults)
+    if missing := set(pictures) - set(files):
+        faults.append(f"{show(folder)} lacks {name_some(missing)}")
+    if extra := set(files) - set(pictures):
+        faults.append(f"{show(folder)} has {name_some(extra)}, which no picture has")
+    return files
