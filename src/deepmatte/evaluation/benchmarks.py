@@ -6,7 +6,7 @@ dealt with here; running methods on them is in `runs`.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,8 @@ def match_files(folders: Folders, needs_truth: bool = True) -> list[Case]:
             f"{show(folders.image.parent)} has no alpha/, so there is no truth to measure against;"
             " expected one file in it for each in image/"
         )
-    alphas = None if folders.alpha is None else _partners(folders.alpha, pictures, faults)
-    sets = {name: _partners(folder, pictures, faults) for name, folder in sorted(folders.trimaps.items())}
+    alphas = None if folders.alpha is None else find_partners(folders.alpha, pictures, faults)
+    sets = {name: find_partners(folder, pictures, faults) for name, folder in sorted(folders.trimaps.items())}
     if faults:
         raise BadInput(
             f"{'; '.join(faults)}: expected one file for each in {show(folders.image)}, of the same name"
@@ -169,11 +169,14 @@ def _files(folder: Path, faults: list[str]) -> dict[str, Path]:
     return files
 
 
-def _partners(folder: Path, pictures: dict[str, Path], faults: list[str]) -> dict[str, Path]:
-    """Return a folder's files that go with the pictures; others, and those that lack, are faults."""
+def find_partners(folder: Path, names: Collection[str], faults: list[str]) -> dict[str, Path]:
+    """Return a folder's pictures by name without suffix.
+
+    names: of the pictures there should be. Others, missing ones and two of one name are added to the faults.
+    """
     files = _files(folder, faults)
-    if missing := set(pictures) - set(files):
+    if missing := set(names) - set(files):
         faults.append(f"{show(folder)} lacks {name_some(missing)}")
-    if extra := set(files) - set(pictures):
+    if extra := set(files) - set(names):
         faults.append(f"{show(folder)} has {name_some(extra)}, which no picture has")
     return files
