@@ -136,3 +136,52 @@ def test_bytes_are_written_whole_and_replace_only_when_asked(tmp_path: Path) -> 
     outputs.write_bytes(tmp_path / "file", b"three", overwrite=True)
     assert (tmp_path / "file").read_bytes() == b"three"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_appears_with_all_it_holds(tmp_path: Path) -> None:
+    with outputs.whole_folder(tmp_path / "new") as folder:
+        (folder / "a.bin").write_bytes(b"new")
+        assert not (tmp_path / "new").exists()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["new"]
+    assert (tmp_path / "new" / "a.bin").read_bytes() == b"new"
+
+
+def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    with outputs.whole_folder(tmp_path / "new") as folder:
+        (folder / "a.bin").touch()
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["a.bin"]
+
+
+def fill_half(path: Path, failure: BaseException) -> None:
+    with outputs.whole_folder(path) as folder:
+        (folder / "a.bin").write_bytes(b"half of it")
+        raise failure
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError, ValueError, SystemExit])
+def test_any_exception_leaves_no_folder(tmp_path: Path, kind: type[BaseException]) -> None:
+    with pytest.raises(kind):
+        fill_half(tmp_path / "new", kind())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_free_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.mkdir()
+    (path / "a.bin").write_bytes(b"old")
+    for taken in (path, path / "a.bin"):
+        with pytest.raises(BadOutput, match="no empty folder"):
+            fill_half(taken, ValueError())
+    with pytest.raises(BadOutput, match="make it first"):
+        fill_half(tmp_path / "nowhere" / "new", ValueError())
+    assert (path / "a.bin").read_bytes() == b"old"
+
+
+def test_a_folder_that_is_filled_meanwhile_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "new"
+    path.mkdir()
+    with pytest.raises(BadOutput, match="cannot be written"), outputs.whole_folder(path):
+        (path / "a.bin").write_bytes(b"someone else's")
+    assert (path / "a.bin").read_bytes() == b"someone else's"
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,12 +1,13 @@
-"""Files that appear whole or not at all.
+"""Files and folders that appear whole or not at all.
 
-What is written goes to a temporary file in the target's folder and is renamed when it is complete, so a
+What is written goes to a temporary name in the target's folder and is renamed when it is complete, so a
 full disk, an error or an interruption leaves neither half a file nor a lost old one.
 """
 
 import contextlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def whole_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterato
     shown = show(path)
     try:
         target = Path(os.path.realpath(path))
-        temporary = target.parent / f".deepmatte-{secrets.token_hex(6)}.part"
+        temporary = _beside(target)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         descriptor = os.open(temporary, flags, 0o666)
     except (OSError, ValueError) as error:
@@ -71,6 +72,41 @@ def write_bytes(path: str | os.PathLike[str], content: bytes, overwrite: bool = 
         file.write(content)
 
 
+@contextlib.contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder to fill; when the block ends well, it appears at the path.
+
+    On any exception, KeyboardInterrupt included, nothing is left behind; a process that is killed leaves a
+    hidden folder whose name ends in .part. Raises BadOutput where the system refuses, and where the path is
+    anything but free or an empty folder (checked again at the very end).
+    """
+    shown = show(path)
+    try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise BadOutput(f"{shown} exists already and is no empty folder; choose another name")
+        if not target.parent.is_dir():
+            raise BadOutput(f"the folder {show(target.parent)} does not exist; make it first")
+        temporary = _beside(target)
+        temporary.mkdir()
+    except (OSError, ValueError) as error:
+        raise _failed(shown, error) from error
+    try:
+        yield temporary
+        if target.exists():
+            target.rmdir()  # fails if something has been put there meanwhile
+        temporary.rename(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _failed(shown, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.parent / f".deepmatte-{secrets.token_hex(6)}.part"
+
+
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     if overwrite:
         temporary.replace(target)
@@ -83,14 +119,19 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
             if target.exists():
                 raise FileExistsError from None
             temporary.replace(target)
-    if hasattr(os, "O_DIRECTORY"):  # the rename itself outlives a power cut
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a rename in the folder outlive a power cut."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            os.fsync(descriptor)
         except OSError:  # some network file systems cannot; the file itself is safe
             pass
         finally:
-            os.close(folder)
+            os.close(descriptor)
 
 
 def _exists(shown: str) -> BadOutput:

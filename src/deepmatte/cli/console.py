@@ -35,6 +35,12 @@ def add_commands(parser: argparse.ArgumentParser, commands: tuple[Command, ...])
         command.set_defaults(handler=each.handler)
 
 
+def command_group(name: str, commands: tuple[Command, ...], summary: str) -> Command:
+    """Return a command that only chooses between others: `deepmatte NAME COMMAND`."""
+    # Which one is required, and its own handler replaces this one.
+    return Command(name, lambda parser: add_commands(parser, commands), commands[0].handler, summary)
+
+
 @contextlib.contextmanager
 def extra(name: str) -> Iterator[None]:
     """Turn a missing optional package into one line that says how to get it."""
