@@ -34,6 +34,7 @@ ROOMS = (
     "cli.cutout",
     "cli.training",
     "cli.evaluation",
+    "cli.benchmark",
     "cli",
 )
 ALWAYS = {"version"}  # importable by all

@@ -220,9 +220,9 @@ def test_connectivity_of_a_megapixel_is_quick() -> None:
     trimap = _unknown(true_alpha.shape)
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()  # not what other processes take
         metrics.connectivity(pred_alpha, true_alpha, trimap)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.5
 
 

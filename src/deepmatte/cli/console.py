@@ -88,6 +88,14 @@ def positive(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
+def whole_number(text: str) -> int:
+    """Return a whole number above nought, or say what was expected."""
+    with contextlib.suppress(ValueError):
+        if int(text) > 0:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+
+
 def print_json(report: object) -> None:
     """Print a report as JSON, for programs."""
     print(json.dumps(report, indent=2, ensure_ascii=False))

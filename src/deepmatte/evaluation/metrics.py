@@ -6,7 +6,7 @@ them: only pixels that the trimap calls unknown (128) count. All four are printe
 sad, gradient and connectivity are sums in thousands, mse is a mean, in thousandths when printed.
 
 A matte is (H, W) in [0, 1], float; a trimap is uint8 (H, W) of {0, 128, 255}. Mattes are not rounded to
-8 bits, which the figures of most papers are. Every function raises BadInput for sizes that differ, values
+8 bits, as they are for the figures of most papers. Every function raises BadInput for sizes that differ, values
 outside [0, 1] and NaN, and for a trimap with other values.
 """
 
@@ -67,8 +67,9 @@ def gradient(pred_alpha: AnyArray, true_alpha: AnyArray, trimap: Bytes) -> float
     """Return the sum over unknown pixels of the squared difference of gradient magnitudes, in thousands.
 
     Each matte is first stretched so that its own lowest and highest value in the whole picture become 0 and
-    1. Its gradient is that of a Gaussian of sigma 1.4 px, whose kernels have 9 × 9 entries (they end where
-    the Gaussian is below 0.01) and a Euclidean norm of 1; pixels beyond the border repeat the outermost ones.
+    1; that changes nothing where it reaches both already. Its gradient is that of a Gaussian of sigma 1.4 px,
+    whose kernels have 9 × 9 entries (they end where the Gaussian is below 0.01) and a Euclidean norm, not a
+    sum, of 1; pixels beyond the border repeat the outermost ones.
     """
     return _gradient(*_checked(pred_alpha, true_alpha, trimap))
 
