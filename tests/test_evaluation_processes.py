@@ -1,0 +1,59 @@
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from deepmatte.evaluation.processes import do_all
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on Unix")
+
+
+def work(task: int) -> tuple[int, int]:
+    """Return the task and the process's number; 3 takes the process down, 4 ends it."""
+    if task == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == 4:
+        os._exit(7)
+    return task, os.getpid()
+
+
+def lost(task: int, reason: str) -> tuple[int, str]:
+    return task, reason
+
+
+def test_every_task_is_done_and_a_lost_one_is_said() -> None:
+    answers = dict(do_all([10, 3, 20, 4, 30], work, lost, workers=1))
+    assert [answers[number][0] for number in range(5)] == [10, 3, 20, 4, 30]
+    assert answers[1][1] == "its process was ended by SIGKILL: perhaps out of memory"
+    assert answers[3][1] == "its process ended with exit code 7"
+    # One process for each stretch between two losses, and none of them is this one.
+    assert len({answers[number][1] for number in (0, 2, 4)} - {os.getpid()}) == 3
+
+
+def test_no_more_processes_than_tasks_and_none_left_over() -> None:
+    answers = list(do_all([1, 2], work, lost, workers=5))
+    assert sorted(number for number, _ in answers) == [0, 1]
+    for _, (_, process) in answers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_nothing_to_do_starts_nothing() -> None:
+    assert list(do_all([], work, lost, workers=2)) == []
+
+
+def doze(task: int) -> int:
+    time.sleep(0 if task == 0 else 60)
+    return os.getpid()
+
+
+def test_who_stops_listening_ends_the_processes() -> None:
+    answers = do_all([0, 1], doze, lost, workers=1)
+    started = time.monotonic()
+    _, process = next(answers)
+    answers.close()
+    assert time.monotonic() - started < 20
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)  # type: ignore[arg-type]
