@@ -2,11 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from constant_model import constant_model
 
 from deepmatte import images
 from deepmatte.errors import BadInput
-from deepmatte.evaluation import benchmarks, runs
+from deepmatte.evaluation import benchmarks
 
 
 @pytest.fixture
@@ -24,21 +23,6 @@ def folder(tmp_path: Path) -> Path:
             tri[:, 4 - unknown - widen : 4] = 128
             images.write_image(tmp_path / trimap_set / f"{name}.png", tri)
     return tmp_path
-
-
-def test_means_of_a_constant_answer_are_worked_out_by_hand(folder: Path) -> None:
-    report = runs.evaluate(folder, model=constant_model(0.5))
-    means = report.means()
-    # Each unknown pixel is wrong by one half: 7 rows of 1 and 3 columns, then of 2 and 4.
-    assert means["trimap1"]["sad"] == pytest.approx(7 * (1 + 3) / 2 * 0.5 / 1000)
-    assert means["trimap2"]["sad"] == pytest.approx(7 * (2 + 4) / 2 * 0.5 / 1000)
-    assert means["trimap1"]["mse"] == pytest.approx(250)
-    assert means["trimap1"]["pictures"] == 2
-
-
-def test_the_report_prints_every_picture_and_every_mean(folder: Path) -> None:
-    text = str(runs.evaluate(folder, model=constant_model(0.5)))
-    assert len(text.splitlines()) == 1 + 4 + 2
 
 
 def test_cases_are_listed_by_set_and_name(folder: Path) -> None:

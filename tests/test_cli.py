@@ -249,20 +249,6 @@ def test_training_refuses_a_folder_that_holds_something_unless_resumed(
     assert "leave out --resume" in capsys.readouterr().err
 
 
-def test_evaluation_prints_a_table_or_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for kind, pixels in (
-        ("image", images.read_photo("photo.png").pixels),
-        ("trimap1", images.read_map("trimap.png")),
-        ("alpha", np.full((21, 34), 128, np.uint8)),
-    ):
-        Path(kind).mkdir()
-        images.write_image(Path(kind) / "a.png", pixels)
-    assert cli.main(["evaluate", "."]) == 0
-    assert "trimap1" in capsys.readouterr().out
-    assert cli.main(["evaluate", ".", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["means"]["trimap1"]["mse"] == pytest.approx(0, abs=0.01)
-
-
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

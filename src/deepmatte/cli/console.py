@@ -5,7 +5,7 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic as _now
 from typing import Any
@@ -94,6 +94,37 @@ def whole_number(text: str) -> int:
         if int(text) > 0:
             return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+
+
+def names(text: str) -> list[str]:
+    """Return names that stand in a row with commas between, or say what was expected."""
+    parts = [part.strip() for part in text.split(",")]
+    if all(parts):
+        return parts
+    raise argparse.ArgumentTypeError(f"{text!r} has an empty name; expected names with a comma between")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], best: Collection[tuple[int, int]] = ()
+) -> None:
+    """Print a table, never cut off: the first column to the left, figures to the right.
+
+    best: row and column of the cells to stress.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index else "left", no_wrap=True)
+    for row, cells in enumerate(rows):
+        stressed = ("bold green" if (row, column) in best else "" for column in range(len(cells)))
+        table.add_row(*map(Text, cells, stressed))
+    console = Console()
+    console.width = max(console.width, console.measure(table).maximum, len(title))
+    console.print(table)
 
 
 def print_json(report: object) -> None:

@@ -1,33 +1,93 @@
 """The commands of those who measure: evaluate."""
 
 import argparse
+import sys
+from pathlib import Path
+from typing import Any
 
-from deepmatte.cli.console import Command, chosen_options, extra, print_json, progress_bar
+from deepmatte.cli.console import (
+    Command,
+    extra,
+    names,
+    print_json,
+    print_table,
+    progress_bar,
+    whole_number,
+)
+from deepmatte.errors import BadInput
 
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "directory", metavar="BENCHMARK_DIR", help="a folder with image/, alpha/ and trimap1/"
+    add = command.add_argument
+    add("directory", metavar="BENCHMARK_DIR", help="a folder with image/, alpha/ and trimap1/")
+    add("--model", metavar="NAME|PATH", action="append", help="see `deepmatte models`; or an .onnx file")
+    add(
+        "--predictions",
+        metavar="[NAME=]DIR",
+        action="append",
+        help="a folder of mattes: TRIMAP_SET/NAME.png, or NAME.png where there is one trimap set",
     )
-    command.add_argument("--model", metavar="NAME|PATH", help="see `deepmatte models`; or an .onnx file")
-    command.add_argument("--json", action="store_true", help="print a report for programs")
+    add(
+        "--method",
+        metavar="NAME,...",
+        type=names,
+        action="extend",
+        help="closed-form, knn, learning-based, large-kernel, random-walk or information-flow",
+    )
+    add("--against", metavar="NAME,...", type=names, action="extend", help="methods to compare those with")
+    add("--output", metavar="DIR", help="keep mattes and measurements there as they come")
+    add("--resume", action="store_true", help="go on with the run that --output holds")
+    add(
+        "--workers",
+        metavar="N",
+        type=whole_number,
+        default=1,
+        help="processes; times are comparable for 1 only (default: %(default)s)",
+    )
+    add("--json", action="store_true", help="print everything measured for programs")
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    output = Path(arguments.output) if arguments.output else None
+    if arguments.resume and (output is None or not output.exists()):
+        found = f"{output} does not exist" if output else "no --output is given"
+        raise BadInput(f"{found}, so there is no run to resume; leave out --resume")
     with extra("evaluate"):
-        from deepmatte.evaluation.runs import evaluate
+        from deepmatte.evaluation import benchmarks, runs, tables
 
+        cases = benchmarks.find_cases(Path(arguments.directory))
+        methods = _chosen_methods(arguments, cases)
     with progress_bar() as progress:
-        report = evaluate(
-            arguments.directory,
-            chosen_options(arguments),
-            progress=lambda done, total: progress("measuring", done / total),
+        result = runs.run(
+            cases,
+            methods,
+            output=output,
+            workers=arguments.workers,
+            resume=arguments.resume,
+            progress=lambda step, done, total: progress(step, done / total),
         )
     if arguments.json:
-        print_json(report.to_dict())
+        print_json(tables.document(result))
     else:
-        print(report)
-    return 0
+        for table in tables.tables(result):
+            print_table(table.title, table.columns, table.rows, table.best)
+        print(tables.UNITS)
+    if complaint := tables.complaint(result):
+        print("deepmatte:", complaint, file=sys.stderr)
+    return 1 if complaint else 0
 
 
-COMMANDS = (Command("evaluate", _add_evaluate, _evaluate, "measure a model on photos with true alphas"),)
+def _chosen_methods(arguments: argparse.Namespace, cases: list[Any]) -> list[Any]:
+    """Return the methods in the order of the flags; the default model where none is chosen."""
+    from deepmatte.evaluation import methods
+
+    chosen: list[Any] = [methods.open_model(model) for model in arguments.model or ()]
+    for text in arguments.predictions or ():
+        name, _, folder = ("", "", text) if Path(text).exists() else text.rpartition("=")
+        chosen.append(methods.open_predictions(Path(folder), cases, name or None))
+    chosen += [methods.open_method(name) for name in arguments.method or ()]
+    chosen = chosen or [methods.open_model()]
+    return chosen + [methods.open_method(name) for name in arguments.against or ()]
+
+
+COMMANDS = (Command("evaluate", _add_evaluate, _evaluate, "measure methods on photos with true alphas"),)

@@ -1,94 +1,179 @@
-"""Runs a model over a benchmark and measures it.
+"""Runs methods over the cases of a benchmark and measures what they give.
 
-Alphas come from the pipeline that users run.
+What goes wrong in one method on one picture is a row that says so; the rest goes on.
 """
 
+import dataclasses
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from deepmatte import matting, models
+from deepmatte.errors import BadInput, BadOutput, MatteError
 from deepmatte.evaluation import metrics
-from deepmatte.evaluation.benchmarks import find_cases, read_case
+from deepmatte.evaluation.benchmarks import Case, find_cases, read_case
+from deepmatte.evaluation.methods import Method, Predictions, check_names, open_model
+from deepmatte.evaluation.processes import do_all
+from deepmatte.evaluation.records import Records
+from deepmatte.evaluation.results import Result, Row
+from deepmatte.outputs import show
+from deepmatte.pixels import AnyArray, Floats
 
-# Called with the number of pictures done and their total.
-Progress = Callable[[int, int], None]
+_FAILURE_LETTERS = 300
 
-
-@dataclass(frozen=True)
-class Row:
-    """What was measured on one case. sad in thousands, mse in thousandths, over unknown pixels."""
-
-    name: str
-    trimap_set: str
-    sad: float
-    mse: float
-    megapixels: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """All rows, and their means by trimap set."""
-
-    model: str
-    rows: tuple[Row, ...]
-
-    def means(self) -> dict[str, dict[str, float]]:
-        """Return mean sad, mean mse and seconds per megapixel of each trimap set."""
-        sets = sorted({row.trimap_set for row in self.rows})
-        return {each: _mean([row for row in self.rows if row.trimap_set == each]) for each in sets}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain values for JSON."""
-        return {"model": self.model, "means": self.means(), "rows": [asdict(row) for row in self.rows]}
-
-    def __str__(self) -> str:
-        names = [row.name for row in self.rows] + ["mean"]
-        width = max(map(len, names))
-        lines = [f"{'picture':{width}}  {'trimap':10} {'SAD k':>8} {'MSE e-3':>8}"]
-        lines += [f"{r.name:{width}}  {r.trimap_set:10} {r.sad:8.2f} {r.mse:8.2f}" for r in self.rows]
-        for each, mean in self.means().items():
-            speed = f"{mean['seconds_per_megapixel']:.2f} s/Mpx"
-            lines.append(f"{'mean':{width}}  {each:10} {mean['sad']:8.2f} {mean['mse']:8.2f}  {speed}")
-        return "\n".join(lines)
-
-
-def _mean(rows: list[Row]) -> dict[str, float]:
-    return {
-        "sad": float(np.mean([row.sad for row in rows])),
-        "mse": float(np.mean([row.mse for row in rows])),
-        "seconds_per_megapixel": sum(row.seconds for row in rows) / sum(row.megapixels for row in rows),
-        "pictures": len(rows),
-    }
+# Called with what is done next or was done last, how many rows there are, and how many there will be.
+Progress = Callable[[str, int, int], None]
 
 
 def evaluate(
     directory: Path | str,
-    options: matting.MattingOptions | None = None,
+    methods: Sequence[Method | Predictions] | None = None,
     *,
-    model: models.Model | None = None,
+    output: Path | None = None,
+    workers: int = 0,
+    resume: bool = False,
     progress: Progress | None = None,
-) -> Report:
-    """Measure a model on a benchmark folder. model: one that is loaded, instead of the one the options name.
+) -> Result:
+    """Measure methods on a benchmark folder; by default, our pipeline with the default model.
 
-    Raises BadInput for a folder that is no benchmark, and what estimate_alpha raises.
+    Everything else is as for run. Raises BadInput for a folder that is no benchmark, and what run raises.
     """
-    options = options or matting.MattingOptions()
-    model = model or matting.open_model(options)
-    rows = []
-    cases = find_cases(Path(directory))
-    for done, case in enumerate(cases, start=1):
-        image, known, true_alpha = read_case(case)
-        start = time.perf_counter()
-        pred_alpha = matting.solve(image, known, options, model)
-        seconds = time.perf_counter() - start
-        error = metrics.sad(pred_alpha, true_alpha, known), 1000 * metrics.mse(pred_alpha, true_alpha, known)
-        rows.append(Row(case.name, case.trimap_set, *error, known.size / 1e6, seconds))
-        if progress is not None:
-            progress(done, len(cases))
-    return Report(model.spec.name, tuple(rows))
+    chosen = [open_model()] if methods is None else methods
+    return run(
+        find_cases(Path(directory)), chosen, output=output, workers=workers, resume=resume, progress=progress
+    )
+
+
+def run(
+    cases: Sequence[Case],
+    methods: Sequence[Method | Predictions],
+    *,
+    output: Path | None = None,
+    workers: int = 0,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Run methods over cases, one picture after the other, all methods on each.
+
+    output: a folder that keeps rows and mattes (see records) as they come. workers: 0 for work in this
+    process; else in so many others, where a method that takes its process down does no harm. Times are
+    comparable for 0 and 1 only. resume: take what the folder holds, as far as it still counts.
+    Raises BadInput for methods of the same name and a folder that holds another run's rows without resume,
+    BadOutput where the folder cannot be written to.
+    """
+    check_names(method.name for method in methods)
+    records = _open_records(output, resume)
+    tasks = [(index, case) for case in cases for index in range(len(methods))]
+    rows: dict[int, Row] = {}
+    if records is not None and resume:
+        found = (records.load(methods[index], case) for index, case in tasks)
+        rows = {number: row for number, row in enumerate(found) if row is not None}
+    todo = [number for number in range(len(tasks)) if number not in rows]
+    tell = progress or (lambda *_: None)
+    tell("starting", len(rows), len(tasks))
+    bench = Bench(tuple(methods), records)
+    for number, row in _work([tasks[number] for number in todo], bench, workers):
+        rows[todo[number]] = row
+        tell(f"{row.name} {row.method}", len(rows), len(tasks))
+    return Result(tuple(rows[number] for number in range(len(tasks))))
+
+
+def _open_records(output: Path | None, resume: bool) -> Records | None:
+    if output is None:
+        return None
+    records = Records(output)
+    if not (resume or records.is_empty()):
+        raise BadInput(
+            f"{show(output)} holds the rows of a run; add --resume to go on with it, or name another folder"
+        )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadOutput(f"the folder {show(output)} cannot be made: {error.strerror}") from error
+    return records
+
+
+def _work(tasks: list[tuple[int, Case]], bench: "Bench", workers: int) -> Iterator[tuple[int, Row]]:
+    runs_code = any(method.is_timed for method in bench.methods)  # reading mattes takes no process down
+    if workers > 1 or (workers == 1 and runs_code):
+        yield from do_all(tasks, bench, bench.lost, workers)
+    else:
+        yield from enumerate(map(bench, tasks))
+
+
+@dataclass
+class Bench:
+    """Where methods are tried: takes the number of a method and a case, gives the row, and keeps it."""
+
+    methods: tuple[Method | Predictions, ...]
+    records: Records | None
+    _is_warm: set[str] = field(default_factory=set)
+
+    def __call__(self, task: tuple[int, Case]) -> Row:
+        """Return the row of a method on a case; whatever goes wrong is in the row."""
+        index, case = task
+        method = self.methods[index]
+        row = Row(method.name, case.name, case.trimap_set, None, None, 0.0)
+        alpha = None
+        try:
+            image, known, true_alpha = read_case(case)
+            row = dataclasses.replace(row, megapixels=known.size / 1e6)
+            self._warm_up(method)
+            started = time.perf_counter()
+            answer = method.matte(case, image, known)
+            seconds = time.perf_counter() - started
+            alpha = check_matte(answer, known.shape)
+            errors = None if true_alpha is None else metrics.measure(alpha, true_alpha, known)
+            row = dataclasses.replace(row, errors=errors, seconds=seconds if method.is_timed else None)
+        except Exception as error:  # noqa: BLE001 - the outermost loop: what any method raises is recorded
+            row, alpha = dataclasses.replace(row, failure=_describe(error)), None
+        return self._keep(method, case, row, alpha)
+
+    def _warm_up(self, method: Method | Predictions) -> None:
+        if method.name not in self._is_warm:
+            method.warm_up()
+            self._is_warm.add(method.name)
+
+    def _keep(self, method: Method | Predictions, case: Case, row: Row, alpha: Floats | None) -> Row:
+        if self.records is None:
+            return row
+        try:
+            self.records.store(method, case, row, alpha)
+        except MatteError as error:
+            return dataclasses.replace(row, errors=None, seconds=None, failure=_describe(error))
+        return row
+
+    def lost(self, task: tuple[int, Case], reason: str) -> Row:
+        """Return, and keep, the row of a task that took its process down."""
+        method, case = self.methods[task[0]], task[1]
+        row = Row(method.name, case.name, case.trimap_set, None, None, 0.0, reason)
+        return self._keep(method, case, row, None)
+
+
+def check_matte(answer: AnyArray, size: tuple[int, ...]) -> Floats:
+    """Return a method's answer as an alpha (H, W), float32. size: of the picture, (height, width).
+
+    Raises BadInput for another size, numbers of another kind, NaN and values outside [0, 1].
+    """
+    alpha = np.asarray(answer)
+    if alpha.shape != size or alpha.dtype.kind != "f":
+        raise BadInput(
+            f"the matte is {_shape(alpha.shape)} of {alpha.dtype}; expected {_shape(size)} of floats"
+        )
+    if not np.isfinite(alpha).all():
+        raise BadInput("the matte holds values that are no numbers; expected [0, 1]")
+    if alpha.size and not (float(alpha.min()) >= 0 and float(alpha.max()) <= 1):
+        raise BadInput(f"the matte ranges from {alpha.min():g} to {alpha.max():g}; expected [0, 1]")
+    return alpha.astype(np.float32, copy=False)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} × {shape[0]} px" if len(shape) == 2 else str(shape)
+
+
+def _describe(error: Exception) -> str:
+    kind = "" if isinstance(error, MatteError) else type(error).__name__
+    text = ": ".join(filter(None, (kind, " ".join(str(error).split()))))
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:_FAILURE_LETTERS]

@@ -1,0 +1,125 @@
+"""`deepmatte evaluate` as users type it."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_benchmark import make_benchmark
+
+from deepmatte import cli, images
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with the benchmark `photos` and two folders of mattes, `truth` and `black`."""
+    make_benchmark(tmp_path / "photos")
+    for each in ("trimap1", "trimap2"):
+        shutil.copytree(tmp_path / "photos" / "alpha", tmp_path / "truth" / each)
+        (tmp_path / "black" / each).mkdir(parents=True)
+        for name, size in (("a", (7, 9)), ("b", (11, 6))):
+            images.write_image(tmp_path / "black" / each / f"{name}.png", np.zeros(size, np.uint8))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def evaluate(arguments: str) -> int:
+    return cli.main(["evaluate", "photos", *arguments.split()])
+
+
+def test_the_table_has_a_row_for_each_method_and_set(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("--predictions truth --predictions none=black") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert [line.split()[0] for line in out.splitlines() if re.match(r" +(truth|none) ", line)] == [
+        "truth",
+        "none",
+    ] * 3
+    assert "trimap2: means of 2 pictures; × is relative to truth" in out
+    assert "average ranks" in out
+
+
+def test_json_is_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("--predictions black --predictions truth --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["methods"] == ["black", "truth"]
+    assert report["means"]["trimap1"]["truth"]["sad"] == 0
+    assert report["ratios"]["trimap1"]["truth"]["sad"] == 0
+    assert report["ranks"]["overall"]["black"]["overall"] == 2
+    assert len(report["rows"]) == 8
+    assert {row["seconds"] for row in report["rows"]} == {None}
+
+
+def test_our_model_is_the_default(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree("photos/trimap2")
+    assert evaluate("--output out --json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["methods"] == ["deepmatte"]
+    assert all(row["seconds"] > 0 for row in report["rows"])
+    assert images.read_map("out/mattes/deepmatte/trimap1/b.png").shape == (11, 6)
+    assert evaluate("--output out --json --resume") == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == report["rows"]
+
+
+def test_a_failure_is_one_line_and_exit_1_and_the_rest_is_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("black/trimap1/a.png").unlink()
+    Image.fromarray(np.full((7, 9), np.nan, np.float32)).save("black/trimap1/a.tif")
+    assert evaluate("--predictions black --json") == 1
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["rows"]) == 4
+    assert err.startswith("deepmatte: 1 of 4 failed: black on a (trimap1): black/trimap1/a.tif")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--predictions nowhere", "nowhere is no folder"),
+        ("--predictions photos/alpha", "trimap1, trimap2"),
+        ("--predictions truth --predictions truth", "two methods are called truth"),
+        ("--predictions ../=truth", "cannot be a method's name"),
+        ("--method closed", "there is no method 'closed'"),
+        ("--against closed-form,no", "there is no method 'no'"),
+        ("--model nowhere.onnx", "nowhere.onnx"),
+        ("--resume", "no --output is given"),
+        ("--output new --resume", "new does not exist"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_1(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: str, said: str
+) -> None:
+    before = sorted(folder.rglob("*"))
+    assert evaluate(arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("deepmatte: ")
+    assert err.count("\n") == 1
+    assert said in err
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", ["--workers 0", "--workers two", "--against a,,b"])
+def test_wrong_use_is_exit_2(folder: Path, arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        evaluate(arguments)
+    assert end.value.code == 2
+    assert "usage: deepmatte evaluate" in capsys.readouterr().err
+
+
+def test_without_scipy_the_command_says_how_to_get_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    for name in [name for name in sys.modules if name.startswith("deepmatte.evaluation")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert evaluate("--predictions truth") == 1
+    assert "pip install 'deepmatte[evaluate]'" in capsys.readouterr().err
