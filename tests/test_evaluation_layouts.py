@@ -297,6 +297,16 @@ def test_options_that_do_not_fit_are_refused(
         import_layout(layout, source, tmp_path / "made", **options)
 
 
+def test_backgrounds_that_are_no_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="nowhere is no folder; expected the one that holds the backgrounds"):
+        import_layout(
+            "composition-1k",
+            _composition(tmp_path / "source"),
+            tmp_path / "made",
+            backgrounds=tmp_path / "nowhere",
+        )
+
+
 def test_a_source_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nowhere is no folder"):
         import_layout("aim-500", tmp_path / "nowhere", tmp_path / "made")

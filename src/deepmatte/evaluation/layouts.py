@@ -200,8 +200,10 @@ def _subjects(
     if backgrounds is None:
         raise BadInput(
             f"{show(source)} has no {parts.background}/, for {layout} is published without backgrounds;"
-            f" give the folder of the pictures that {parts.background_list} names"
+            f" give backgrounds, the folder of the pictures that {parts.background_list} names"
         )
+    if not backgrounds.is_dir():
+        raise BadInput(f"{show(backgrounds)} is no folder; expected the one that holds the backgrounds")
     over, under = _listed(found[parts.foreground_list]), _listed(found[parts.background_list])
     share = len(under) // len(over)
     if share * len(over) != len(under) or share == 0:

@@ -6,8 +6,8 @@ them: only pixels that the trimap calls unknown (128) count. All four are printe
 sad, gradient and connectivity are sums in thousands, mse is a mean, in thousandths when printed.
 
 A matte is (H, W) in [0, 1], float; a trimap is uint8 (H, W) of {0, 128, 255}. Mattes are not rounded to
-8 bits, as they are for the figures of most papers. Every function raises BadInput for sizes that differ, values
-outside [0, 1] and NaN, and for a trimap with other values.
+8 bits, as they are for the figures of most papers. Every function raises BadInput for sizes that differ,
+values outside [0, 1] and NaN, and for a trimap with other values.
 """
 
 import itertools

@@ -79,7 +79,8 @@ def _bicubic_down(picture: Bytes, height: int) -> Bytes:
     for tap in range(rows.shape[1]):
         row = np.clip(rows[:, tap], 0, old_height - 1)
         total += whole[:, tap, None, None] * picture[row]
-    return np.clip(total >> _BICUBIC_BITS, 0, 255).astype(np.uint8)
+    enlarged: Bytes = np.clip(total >> _BICUBIC_BITS, 0, 255).astype(np.uint8)
+    return enlarged
 
 
 def _keys_kernel(distance: NDArray[np.float64]) -> NDArray[np.float64]:
