@@ -16,6 +16,7 @@ ROOMS = (
     "pixels",
     "trimap",
     "grids",
+    "palette",
     "propagation",
     "guides",
     "framing",

@@ -44,6 +44,14 @@ def test_likelihood_is_high_for_known_foreground_colours_only() -> None:
     assert (likelihood[:, -9:] < 0.01).all()
 
 
+def test_what_nobody_marked_and_no_background_looks_like_is_taken_for_foreground() -> None:
+    image, tri = _halves(61, 93)
+    green = np.s_[:, 20:40, 40:58]  # a patch in the unknown band, of a colour that is marked nowhere
+    image[green] = np.array([0.1, 0.9, 0.2], np.float32)[:, None, None]
+    patch = guides.survey(image, tri).planes(image)[PLANES.index("propagated")][green[1:]]
+    assert patch.mean() > 0.9
+
+
 @pytest.mark.parametrize("value", [BACKGROUND, UNKNOWN, FOREGROUND])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (17, 2), (41, 30)])
 def test_any_size_and_any_trimap_give_finite_guides(height: int, width: int, value: int) -> None:

@@ -1,5 +1,7 @@
 """The pipeline with models that follow a rule, so that every alpha can be worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from constant_model import constant_model, red_model, rule_model
@@ -125,8 +127,17 @@ def test_a_trimap_of_another_size_is_refused_with_both_sizes() -> None:
 def test_a_model_for_other_planes_is_refused() -> None:
     model = constant_model()
     other = Model(type(model.spec)(**{**vars(model.spec), "planes": ("red", "depth")}), model.session)
-    with pytest.raises(ModelUnavailable, match="reads red, depth"):
+    with pytest.raises(ModelUnavailable, match="reads depth, which"):
         estimate_alpha(picture(9, 8), np.full((9, 8), 128, np.uint8), model=other)
+
+
+def test_a_model_is_given_only_what_it_reads_in_its_order() -> None:
+    model = rule_model(lambda planes: planes[1].copy())
+    spec = replace(model.spec, planes=("propagated", "green"), fields=("background_red",))
+    image = picture(21, 34)
+    alpha = estimate_alpha(image, np.full((21, 34), 128, np.uint8), model=Model(spec, model.session))
+    np.testing.assert_array_equal(alpha, image[..., 1])
+    assert vars(model.session)["sizes"] == [(2, 24, 40), (1, 6, 10)]
 
 
 @pytest.mark.parametrize(

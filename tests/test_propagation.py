@@ -60,6 +60,30 @@ def test_nothing_known_gives_one_half() -> None:
     np.testing.assert_allclose(propagation.propagate(image, nothing, nothing), 0.5, atol=1e-3)
 
 
+def test_a_hint_is_weighed_against_the_laplacian_as_the_dense_solution_does() -> None:
+    rng = np.random.default_rng(4)
+    image = rng.random((3, 6, 8), np.float32)
+    hint, trust = rng.random((6, 8), np.float32), rng.uniform(0.1, 2, (6, 8)).astype(np.float32)
+    known = np.zeros((6, 8), np.float32)
+    known[0], known[5] = 1, 1
+    alpha = np.zeros((6, 8), np.float32)
+    alpha[0] = 1
+    free = known.ravel() == 0
+    system = _dense_laplacian(image) + np.diag((trust * (1 - known)).ravel().astype(np.float64))
+    right = (trust * hint).ravel() - system @ alpha.ravel()
+    expected = np.linalg.solve(system[np.ix_(free, free)], right[free])
+    found = propagation.propagate(image, known, alpha, hint, trust)
+    np.testing.assert_allclose(found.ravel()[free], np.clip(expected, 0, 1), atol=2e-3)
+    np.testing.assert_array_equal(found.ravel()[~free], alpha.ravel()[~free])
+
+
+def test_a_trusted_hint_alone_is_the_answer() -> None:
+    hint = np.full((19, 23), 0.8, np.float32)
+    nothing, trust = np.zeros_like(hint), np.full_like(hint, 0.01)
+    found = propagation.propagate(np.full((3, 19, 23), 0.4, np.float32), nothing, nothing, hint, trust)
+    np.testing.assert_allclose(found, 0.8, atol=1e-3)
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (2, 3), (5, 2)])
 def test_pictures_smaller_than_a_window_work(height: int, width: int) -> None:
     image = np.random.default_rng(0).random((3, height, width), np.float32)

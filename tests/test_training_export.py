@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepmatte import framing
+from deepmatte import framing, guides
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.matting import estimate_alpha
 from deepmatte.models import load_model
@@ -77,6 +77,25 @@ def test_a_network_is_read_back_from_its_file(run: Path, tmp_path: Path) -> None
     export.load_weights(read, tmp_path / "m.onnx")
     for name, value in read.state_dict().items():
         torch.testing.assert_close(value, written.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_fields_that_a_file_does_not_read_begin_without_weight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = framing.FIELDS[1:4]
+    with monkeypatch.context() as patch:
+        patch.setattr(guides, "FIELDS", older)
+        patch.setattr(framing, "FIELDS", older)
+        training = loop.Training(recipes.find("smoke"))
+        training.save(tmp_path / "run")
+        export.export(tmp_path / "run", tmp_path / "m.onnx")
+    network = loop.Training(recipes.find("smoke")).network
+    export.load_weights(network, tmp_path / "m.onnx")
+    written = training.average.state_dict()["fields.weight"]
+    read = network.state_dict()["fields.weight"]
+    torch.testing.assert_close(read[:, 1:4], written, rtol=1e-3, atol=1e-4)
+    assert not read[:, 0].any()
+    assert not read[:, 4:].any()
 
 
 def test_a_file_of_another_network_is_refused(run: Path, tmp_path: Path) -> None:

@@ -178,6 +178,11 @@ def fields(source: GuideSource, picture_shape: tuple[int, ...], window: Window) 
     return stack
 
 
+def pick(stack: Floats, given: tuple[str, ...], wanted: tuple[str, ...]) -> Floats:
+    """Return the parts of a stack (C, H, W) that a model reads, in its order; given: the stack's names."""
+    return stack if wanted == given else stack[[given.index(name) for name in wanted]]
+
+
 def keep_core(alpha: Floats, tile: Tile, values: Floats) -> None:
     """Write the core of a tile's result into the picture's alpha.
 

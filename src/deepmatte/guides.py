@@ -9,7 +9,9 @@ tile at little cost:
   at full resolution although it was found on the small grid;
 - the projection of each pixel's colour on the line between the two filled colours;
 - how much more likely a colour is among the known foreground than among the known background, in the whole
-  picture.
+  picture;
+- how far each cell is from the nearest known foreground and background in colour and place (palette), which
+  the propagation also takes a hint from.
 
 Arrays may have leading axes (a batch of pictures of one size). Images here are (..., 3, H, W): channels
 first, as the network reads them.
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmatte import propagation, trimap
+from deepmatte import palette, propagation, trimap
 from deepmatte.grids import enlarge, halve, reduce_by
 from deepmatte.pixels import Bytes, Floats
 
@@ -31,8 +33,11 @@ FIELDS = (
     "foreground_red", "foreground_green", "foreground_blue",
     "background_red", "background_green", "background_blue",
     "contrast", "residual", "interpolated", "likelihood", "propagated",
+    "foreground_distance", "background_distance",
 )  # fmt: skip
 
+# Weight of what the palette says beside the matting Laplacian.
+TRUST = 0.002
 # Contrast (squared distance of the filled colours) below which the projection fades to ½.
 _FAINT = 1e-3
 _BINS = 16
@@ -42,7 +47,7 @@ _BINS = 16
 class Guides:
     """The grid fields of a whole picture.
 
-    fields: (..., 11, h, w) float32 as FIELDS names them; lines: (..., 8, h, w) float32, twice (a, b) with α =
+    fields: (..., 13, h, w) float32 as FIELDS names them; lines: (..., 8, h, w) float32, twice (a, b) with α =
     a·I + b, for the two PLANES. h, w are the picture's sides divided by SCALE, rounded up.
     """
 
@@ -66,7 +71,7 @@ class Guides:
         return np.clip(np.stack(planes, axis=-3), -0.5, 1.5)
 
     def fields_window(self, top: int, left: int, height: int, width: int) -> Floats:
-        """Return the grid fields under a window in pixels: (..., 11, height / 4, width / 4), rounded up."""
+        """Return the grid fields under a window in pixels: (..., 13, height / 4, width / 4), rounded up."""
         y, x = top // SCALE, left // SCALE
         return self.fields[..., y : y + -(-height // SCALE), x : x + -(-width // SCALE)]
 
@@ -79,7 +84,11 @@ def survey(image: Floats, tri: Bytes) -> Guides:
     is_foreground = (share_foreground == 1).astype(np.float32)
     is_background = (share_background == 1).astype(np.float32)
 
-    rough = propagation.propagate(small, is_foreground + is_background, is_foreground)
+    distances = palette.measure_distances(small, is_foreground, is_background)
+    hint, sureness = palette.judge(distances)
+    rough = propagation.propagate(
+        small, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness
+    )
     lines = propagation.fit_lines(small, rough)
     foreground = fill(small, is_foreground)
     background = fill(small, is_background)
@@ -94,7 +103,10 @@ def survey(image: Floats, tri: Bytes) -> Guides:
     residual = np.abs(small - background - projected * span).sum(axis=-3, keepdims=True)
     likelihood = _likelihood(small, is_foreground, is_background)[..., None, :, :]
     fields = np.concatenate(
-        [foreground, background, contrast, residual, interpolated, likelihood, rough[..., None, :, :]],
+        [
+            *(foreground, background, contrast, residual, interpolated, likelihood),
+            *(rough[..., None, :, :], distances),
+        ],
         axis=-3,
     )
     return Guides(fields.astype(np.float32), np.concatenate([lines, projection], axis=-3).astype(np.float32))

@@ -98,7 +98,11 @@ def solve(
         for done, tile in enumerate(tiles, start=1):
             planes = framing.planes(image, known, survey, tile.padded)
             fields = framing.fields(survey, known.shape, tile.padded)
-            framing.keep_core(alpha, tile, model.session.run(planes, fields))
+            reads = (
+                framing.pick(planes, framing.PLANES, model.spec.planes),
+                framing.pick(fields, framing.FIELDS, model.spec.fields),
+            )
+            framing.keep_core(alpha, tile, model.session.run(*reads))
             if progress:
                 progress(done, len(tiles))
     return trimaps.keep_known(np.clip(alpha, 0, 1, out=alpha), known)
@@ -115,9 +119,9 @@ def _check_image(image: AnyArray) -> None:
 
 
 def _check_inputs(model: Model) -> None:
-    expected, given = (*model.spec.planes, *model.spec.fields), (*framing.PLANES, *framing.FIELDS)
-    if (model.spec.planes, model.spec.fields) != (framing.PLANES, framing.FIELDS):
+    given = {*framing.PLANES, *framing.FIELDS}
+    if missing := [name for name in (*model.spec.planes, *model.spec.fields) if name not in given]:
         raise ModelUnavailable(
-            f"model {model.spec.name!r} reads {', '.join(expected)}; this version of deepmatte gives"
-            f" {', '.join(given)}: use a model exported by this version"
+            f"model {model.spec.name!r} reads {', '.join(missing)}, which this version of deepmatte does not"
+            f" give ({', '.join((*framing.PLANES, *framing.FIELDS))}): use a model exported by this version"
         )

@@ -13,6 +13,7 @@ Grids are (..., H, W) as in grids; an image is (..., 3, H, W). Leading axes are 
 
 import math
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from deepmatte.grids import box3, enlarge, halve
 from deepmatte.pixels import Floats
 
 # Conjugate-gradient steps on each level, coarsest first. Measured in docs/experiments.md.
-STEPS = (50, 50, 200, 300)
+STEPS = (50, 50, 100, 300)
 # Regularisation of a window's colour covariance (image in [0, 1]): smaller follows noise, larger blurs edges.
 LAPLACIAN_EPSILON = 1e-6
 LINE_EPSILON = 1e-5
@@ -31,29 +32,33 @@ _WINDOW = tuple((y, x) for y in range(3) for x in range(3))
 _OFFSETS = tuple((dy, dx) for dy in range(3) for dx in range(-2, 3) if dy > 0 or dx > 0)
 
 
-def propagate(image: Floats, known: Floats, alpha: Floats) -> Floats:
+def propagate(
+    image: Floats, known: Floats, alpha: Floats, hint: Floats | None = None, trust: Floats | None = None
+) -> Floats:
     """Spread alpha from the known cells to the others.
 
     image: (..., 3, H, W) in [0, 1]; known: (..., H, W), 1 where alpha is given, else 0; alpha: (..., H, W), 0
-    or 1 where known. Returns (..., H, W) in [0, 1]; without any known cell it is ½ everywhere.
+    or 1 where known; hint: (..., H, W) in [0, 1], what else is thought of alpha; trust: (..., H, W) ≥ 0, the
+    weight of (α − hint)² beside αᵀLα. Returns (..., H, W) in [0, 1]; without any known cell or trust it is ½
+    everywhere.
     """
-    levels = [(image, known, alpha)]
-    while len(levels) < len(STEPS) and min(levels[-1][1].shape[-2:]) >= 2 * SMALLEST_SIDE:
-        levels.append(_reduce(*levels[-1]))
+    if hint is None or trust is None:
+        hint = trust = np.zeros_like(alpha)
+    levels = [_Level(image, known, alpha, hint, trust * (1 - known))]
+    while len(levels) < len(STEPS) and min(levels[-1].known.shape[-2:]) >= 2 * SMALLEST_SIDE:
+        levels.append(_reduce(levels[-1]))
     rough: Floats | None = None
     coarser = image
-    for (level_image, level_known, level_alpha), steps in zip(
-        reversed(levels), STEPS[-len(levels) :], strict=True
-    ):
+    for level, steps in zip(reversed(levels), STEPS[-len(levels) :], strict=True):
         if rough is None:
-            guess = np.full_like(level_alpha, 0.5)
+            guess = np.full_like(level.alpha, 0.5)
         else:
             lines = fit_lines(coarser, rough)
-            height, width = level_alpha.shape[-2:]
-            guess = np.clip(apply_lines(enlarge(lines, 2, height, width), level_image), 0, 1)
-        start = np.where(level_known > 0, level_alpha, guess)
-        rough = np.clip(_descend(level_image, level_known, start, steps), 0, 1)
-        coarser = level_image
+            height, width = level.alpha.shape[-2:]
+            guess = np.clip(apply_lines(enlarge(lines, 2, height, width), level.image), 0, 1)
+        start = np.where(level.known > 0, level.alpha, guess)
+        rough = np.clip(_descend(level, start, steps), 0, 1)
+        coarser = level.image
     assert rough is not None
     return rough
 
@@ -93,24 +98,39 @@ def apply_lines(lines: Floats, image: Floats) -> Floats:
     return alpha
 
 
-def _reduce(image: Floats, known: Floats, alpha: Floats) -> tuple[Floats, Floats, Floats]:
-    """Halve all three; a cell stays known only where all of it is known and agrees."""
-    is_foreground = (halve(known * alpha) == 1).astype(np.float32)
-    is_background = (halve(known * (1 - alpha)) == 1).astype(np.float32)
-    return halve(image), is_foreground + is_background, is_foreground
+class _Level(NamedTuple):
+    """What propagate is given, on one of its grids."""
+
+    image: Floats
+    known: Floats
+    alpha: Floats
+    hint: Floats
+    trust: Floats
 
 
-def _descend(image: Floats, known: Floats, start: Floats, steps: int) -> Floats:
-    """Take conjugate-gradient steps on αᵀLα over the unknown cells, each picture on its own."""
-    laplacian = _Laplacian(image)
-    free = 1 - known
+def _reduce(level: _Level) -> _Level:
+    """Halve all grids; a cell stays known only where all of it is known and agrees."""
+    is_foreground = (halve(level.known * level.alpha) == 1).astype(np.float32)
+    is_background = (halve(level.known * (1 - level.alpha)) == 1).astype(np.float32)
+    trust = halve(level.trust)
+    hint = np.divide(halve(level.hint * level.trust), np.maximum(trust, 1e-12), dtype=np.float32)
+    return _Level(halve(level.image), is_foreground + is_background, is_foreground, hint, trust)
+
+
+def _descend(level: _Level, start: Floats, steps: int) -> Floats:
+    """Take conjugate-gradient steps on αᵀLα + Σ trust (α − hint)² over the unknown cells, each picture on its
+    own.
+    """
+    laplacian = _Laplacian(level.image)
+    laplacian.diagonal += level.trust
+    free = 1 - level.known
     scale = free / np.maximum(laplacian.diagonal, 1e-6)
     alpha = start
-    residual = -laplacian.times(alpha) * free
+    residual = (level.trust * level.hint - laplacian.times(alpha)) * free
     direction = scale * residual
     energy = _dot(residual, direction)
     # Below this a picture has converged: further steps would divide rounding errors by each other.
-    floor = np.float32(1e-10 * known.shape[-2] * known.shape[-1])
+    floor = np.float32(1e-10 * free.shape[-2] * free.shape[-1])
     enough = np.maximum(energy * np.float32(1e-8), floor)
     for _ in range(steps):
         pushed = laplacian.times(direction) * free

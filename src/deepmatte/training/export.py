@@ -120,9 +120,10 @@ def _halve_weights(model: onnx.ModelProto) -> None:
 def load_weights(network: nn.Module, path: Path) -> None:
     """Load a model file that export wrote into a network, to go on training from it.
 
+    Fields that the file's model did not read yet begin without weight.
     Raises ModelUnavailable for a file that is none of ours, BadInput if it is of another network.
     """
-    content, _ = load_bytes(path)
+    content, spec = load_bytes(path)
     graph = onnx.load_from_string(content).graph
     stored = {
         weight.name.removesuffix(_HALF): torch.from_numpy(numpy_helper.to_array(weight).astype(np.float32))
@@ -135,6 +136,10 @@ def load_weights(network: nn.Module, path: Path) -> None:
         if node.op_type == "Identity" and node.input[0] in stored
     }
     wanted = network.state_dict()
+    if "fields.weight" in stored and set(spec.fields) < set(framing.FIELDS):
+        read = stored["fields.weight"]
+        stored["fields.weight"] = read.new_zeros(len(read), len(framing.FIELDS), *read.shape[2:])
+        stored["fields.weight"][:, [framing.FIELDS.index(name) for name in spec.fields]] = read
     counters = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
     try:
         network.load_state_dict({name: stored[name] for name in wanted if name not in counters} | counters)
