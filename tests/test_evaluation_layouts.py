@@ -184,6 +184,15 @@ def test_a_trimap_may_be_that_of_the_foreground(tmp_path: Path) -> None:
     assert [case.trimap_set for case in cases] == ["trimap"] * 6
 
 
+def test_the_trimap_of_a_composite_comes_before_that_of_its_foreground(tmp_path: Path) -> None:
+    """One called cat.png may belong to anything once there are those of cat's composites."""
+    source = _composition(tmp_path / "source")
+    trimaps = source / "Test_set" / "Adobe-licensed images" / "trimaps"
+    shutil.copy(trimaps / "elk_0.png", trimaps / "cat.png")
+    cases = import_layout("composition-1k", source, tmp_path / "made", backgrounds=source / "bg")
+    assert cases[0].trimap_path.read_bytes() == (trimaps / "cat_0.png").read_bytes()
+
+
 def test_trimaps_that_are_not_published_are_generated_and_called_so(tmp_path: Path) -> None:
     source = _composition(tmp_path / "source", trimaps=None)
     cases = import_layout("composition-1k", source, tmp_path / "made", backgrounds=source / "bg")

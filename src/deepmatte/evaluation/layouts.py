@@ -13,9 +13,9 @@ import numpy as np
 
 from deepmatte import images, trimap
 from deepmatte.errors import BadInput
-from deepmatte.evaluation.benchmarks import TOML, Case, Folders, find_cases, match_files, name_some
+from deepmatte.evaluation.benchmarks import TOML, Case, Folders, find_cases, match_files
 from deepmatte.evaluation.rounding import ROUNDINGS, Rounding, compose
-from deepmatte.outputs import show, whole_folder, write_bytes
+from deepmatte.outputs import name_some, show, whole_folder, write_bytes
 from deepmatte.pixels import AnyArray, Bytes, to_bytes, to_unit
 
 GENERATED_PX = 10  # how far a generated trimap's unknown band reaches beyond the pixels that are mixed
@@ -240,10 +240,11 @@ def _listed(path: Path) -> list[str]:
 
 
 def _published_trimaps(folder: Path, stem: str, count: int) -> list[Path]:
-    """Return the trimap of each composite, or that of the foreground for all, whichever there is."""
+    """Return the trimap of each composite or, where there is none of those, the foreground's for all."""
     of_foreground = folder / f"{stem}.png"
     of_composites = [folder / f"{stem}_{index}.png" for index in range(count)]
-    return [of_foreground] * count if of_foreground.is_file() else of_composites
+    has_one_for_all = of_foreground.is_file() and not any(path.is_file() for path in of_composites)
+    return [of_foreground] * count if has_one_for_all else of_composites
 
 
 def _check_files(subjects: list[_Subject]) -> None:
