@@ -185,3 +185,9 @@ def test_a_folder_that_is_filled_meanwhile_is_kept(tmp_path: Path) -> None:
         (path / "a.bin").write_bytes(b"someone else's")
     assert (path / "a.bin").read_bytes() == b"someone else's"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_of_very_many_names_ten_are_shown() -> None:
+    assert outputs.name_some(["b", "a\n"]) == "'a\\n', b"
+    assert outputs.name_some(f"{number:02}" for number in range(11)).endswith("08, 09, 10")
+    assert outputs.name_some(f"{number:02}" for number in range(12)).endswith("08, 09 and 2 more")

@@ -8,10 +8,12 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deepmatte.errors import BadOutput
+
+_NAMED = 10  # as many files are listed by name in a message
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> None:
@@ -147,3 +149,10 @@ def show(path: str | os.PathLike[str]) -> str:
     """Return a path as it may stand in a one-line message: odd characters escaped."""
     text = os.fspath(path)
     return text if text.isprintable() else ascii(text)
+
+
+def name_some(names: Iterable[str]) -> str:
+    """Return names as they may stand in a message: sorted, and not all of very many."""
+    listed = [show(name) for name in sorted(names)]
+    rest = len(listed) - _NAMED
+    return ", ".join(listed) if rest <= 1 else f"{', '.join(listed[:_NAMED])} and {rest} more"

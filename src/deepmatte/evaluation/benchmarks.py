@@ -6,21 +6,20 @@ dealt with here; running methods on them is in `runs`.
 """
 
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepmatte import images, trimap
 from deepmatte.errors import BadInput
-from deepmatte.outputs import show
+from deepmatte.outputs import name_some, show
 from deepmatte.pixels import Bytes, Floats, to_unit
 
 TOML = "benchmark.toml"
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 _KEYS = {"description": str, "image": str, "alpha": str, "trimaps": dict}
-_NAMED = 10  # as many files are listed by name in a message
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,6 @@ def read_case(case: Case) -> tuple[Bytes, Bytes, Floats | None]:
         return photo.pixels, known, to_unit(levels)
     except BadInput as error:
         raise BadInput(f"{show(case.alpha_path)}: {error}") from None
-
-
-def name_some(names: Iterable[str]) -> str:
-    """Return names as they may stand in a message: sorted, and not all of very many."""
-    listed = [show(name) for name in sorted(names)]
-    rest = len(listed) - _NAMED
-    return ", ".join(listed) if rest <= 1 else f"{', '.join(listed[:_NAMED])} and {rest} more"
 
 
 def _folders(directory: Path) -> Folders:
