@@ -33,6 +33,7 @@ ROOMS = (
     "cutout",
     "cli.console",
     "cli.cutout",
+    "cli.corpus",
     "cli.training",
     "cli.evaluation",
     "cli.benchmark",

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from small_corpus import write_corpus
 
 from deepmatte.errors import BadInput
-from deepmatte.training.corpus import library
+from deepmatte.training.corpus import library, manifest
 
 
 def test_a_corpus_is_read_by_group(tmp_path: Path) -> None:
@@ -51,3 +52,11 @@ def test_a_foreground_without_alpha_is_named(tmp_path: Path) -> None:
     (corpus / "foreground/soft/0.png").write_bytes((corpus / "background/0.png").read_bytes())
     with pytest.raises(BadInput, match=r"foreground/soft/0\.png has no alpha"):
         library.read(corpus)
+
+
+def test_what_is_kept_for_tests_is_not_read(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    first, *others = manifest.read(corpus)
+    manifest.write(corpus, [replace(first, split="test"), *others])
+    read = library.read(corpus)
+    assert {group: len(members) for group, members in read.foregrounds.items()} == {"soft": 1, "sharp": 2}

@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from deepmatte.cli import benchmark, cutout, evaluation, training
+from deepmatte.cli import benchmark, corpus, cutout, evaluation, training
 from deepmatte.cli.console import add_commands
 from deepmatte.errors import MatteError
 from deepmatte.version import __version__
 
-_COMMANDS = (*cutout.COMMANDS, *training.COMMANDS, *evaluation.COMMANDS, *benchmark.COMMANDS)
+_COMMANDS = (*cutout.COMMANDS, *corpus.COMMANDS, *training.COMMANDS, *evaluation.COMMANDS, *benchmark.COMMANDS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

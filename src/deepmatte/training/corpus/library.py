@@ -1,12 +1,9 @@
 """A folder of foregrounds and backgrounds, read into memory.
 
-The folder holds manifest.csv with the columns file, group and licence; files under foreground/ are
-straight-alpha pictures whose colours are valid wherever alpha is above 0, files under background/ are
-photographs.
+Its manifest (see `manifest`) lists foregrounds, which are straight-alpha pictures whose colours are valid
+wherever alpha is above 0, and backgrounds, which are photographs.
 """
 
-import csv
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 from deepmatte import images
 from deepmatte.errors import BadInput
 from deepmatte.pixels import Bytes, to_bytes, to_unit
+from deepmatte.training.corpus import manifest
 
 # Enough soft pixels of a foreground to centre crops on.
 _CENTRES = 4000
@@ -51,24 +49,27 @@ class Library:
 
 
 def read(directory: Path) -> Library:
-    """Read a whole corpus folder. Raises BadInput if the manifest or a file it names cannot be read."""
-    rows = list(_manifest(directory))
+    """Read a whole corpus folder, but for what its manifest keeps for tests.
+
+    Raises BadInput if the manifest or a file it names cannot be read, and for a file without a licence.
+    """
+    entries = [entry for entry in manifest.read(directory) if entry.split != "test"]
     with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(lambda row: images.read_photo(directory / row["file"]), rows))
+        pictures = list(pool.map(lambda entry: images.read_photo(directory / entry.file), entries))
     foregrounds: dict[str, list[Foreground]] = {}
     backgrounds = []
-    for row, photo in zip(rows, pictures, strict=True):
+    for entry, photo in zip(entries, pictures, strict=True):
         pixels = to_bytes(to_unit(photo.pixels))
-        if row["file"].startswith("background/"):
+        if entry.kind == "background":
             backgrounds.append(Background(_levels(pixels)))
             continue
         if photo.alpha is None:
             raise BadInput(
-                f"{row['file']} has no alpha channel; a foreground needs one: move it to background/"
+                f"{entry.file} has no alpha channel; a foreground needs one: move it to background/"
             )
-        foreground = make_foreground(row["group"], pixels, to_bytes(to_unit(photo.alpha)))
+        foreground = make_foreground(entry.group, pixels, to_bytes(to_unit(photo.alpha)))
         if foreground is not None:
-            foregrounds.setdefault(row["group"], []).append(foreground)
+            foregrounds.setdefault(entry.group, []).append(foreground)
     if not foregrounds or not backgrounds:
         raise BadInput(
             f"{directory} holds no foregrounds or no backgrounds; expected both in its manifest.csv"
@@ -93,17 +94,6 @@ def make_foreground(group: str, colours: Bytes, alpha: Bytes) -> Foreground | No
 
 
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))
-
-
-def _manifest(directory: Path) -> Iterator[dict[str, str]]:
-    try:
-        text = (directory / "manifest.csv").read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{directory} has no readable manifest.csv; expected a corpus folder") from error
-    for row in csv.DictReader(text.splitlines()):
-        if not row.get("file") or row.get("group") is None:
-            raise BadInput(f"{directory}/manifest.csv has a row without file or group; expected both columns")
-        yield row
 
 
 def _levels(picture: Bytes) -> tuple[Bytes, ...]:

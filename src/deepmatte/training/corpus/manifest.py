@@ -1,0 +1,181 @@
+"""What a corpus folder says of its files: the one reader and writer of its manifest.
+
+A corpus is a folder with manifest.csv (or manifest.parquet, which needs pyarrow) and the pictures it lists,
+usually under foreground/ and background/. docs/corpus.md describes the columns.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from deepmatte import outputs
+from deepmatte.errors import BadInput, BadOutput
+from deepmatte.outputs import name_some, show
+
+CSV, PARQUET = "manifest.csv", "manifest.parquet"
+KINDS = ("foreground", "background")
+SPLITS = ("train", "test", "")
+UNKNOWN_LICENCE = "unknown"  # what someone wrote who decided to use a file all the same
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture of a corpus: a foreground with its alpha, or a background.
+
+    file: path below the corpus folder, with forward slashes; kind: a name in KINDS; split: one of SPLITS, ""
+    where nobody has decided; sha256: of the file's bytes, "" where it is not known; extra: further columns
+    and their text, kept as they are.
+    """
+
+    file: str
+    kind: str
+    group: str
+    licence: str
+    source: str = ""
+    author: str = ""
+    split: str = ""
+    sha256: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.file)
+        if path.is_absolute() or ".." in path.parts or "\\" in self.file or path.as_posix() != self.file:
+            raise BadInput(
+                f"{show(self.file)} is no path below a corpus folder; expected foreground/NAME.png"
+            )
+        if self.kind not in KINDS:
+            raise BadInput(
+                f"{show(self.file)} is of the kind {self.kind!r}; expected one of {', '.join(KINDS)}"
+            )
+        if self.split not in SPLITS:
+            raise BadInput(
+                f"{show(self.file)} is in the split {self.split!r}; expected train, test or nothing"
+            )
+
+
+COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "extra")
+
+
+def read(directory: Path, *, needs_licence: bool = True) -> list[Entry]:
+    """Return what a corpus folder's manifest lists, in its order.
+
+    A manifest without the column kind tells it by the first folder of each path. needs_licence: whether to
+    insist on a licence for each file.
+    Raises BadInput for a folder without a manifest or with two, a manifest that cannot be read, and rows that
+    make no sense or have no licence, by their files' names. That files exist is not looked at.
+    """
+    directory = Path(directory)
+    found = [name for name in (CSV, PARQUET) if (directory / name).is_file()]
+    if not found:
+        raise BadInput(f"{show(directory)} has no readable {CSV}; expected a corpus folder")
+    if len(found) > 1:
+        raise BadInput(f"{show(directory)} has both {CSV} and {PARQUET}; remove the one that is out of date")
+    path = directory / found[0]
+    rows = _read_csv(path) if found[0] == CSV else _read_parquet(path)
+    entries = [_entry(row, path) for row in rows]
+    if twice := _twice(entry.file for entry in entries):
+        raise BadInput(f"{show(path)} lists {name_some(twice)} twice; expected each file once")
+    if needs_licence:
+        check_licences(entries)
+    return entries
+
+
+def write(directory: Path, entries: Sequence[Entry], *, parquet: bool = False) -> None:
+    """Write a corpus folder's manifest whole or not at all, in place of the one there is.
+
+    parquet: write manifest.parquet, which needs pyarrow, instead of manifest.csv.
+    Raises BadOutput where it cannot be written or where a manifest of the other form would stay beside it.
+    """
+    directory = Path(directory)
+    name, other = (PARQUET, CSV) if parquet else (CSV, PARQUET)
+    if (directory / other).exists():
+        raise BadOutput(f"{show(directory)} has a {other} already; remove it, or write that one")
+    extra = dict.fromkeys(column for entry in entries for column, _ in entry.extra)
+    columns = (*COLUMNS, *extra)
+    rows = [{column: getattr(entry, column) for column in COLUMNS} | dict(entry.extra) for entry in entries]
+    content = _to_parquet(rows, columns) if parquet else _to_csv(rows, columns)
+    outputs.write_bytes(directory / name, content, overwrite=True)
+
+
+def check_licences(entries: Iterable[Entry]) -> None:
+    """Raise BadInput, by their names, for files without a licence."""
+    if without := [entry.file for entry in entries if not entry.licence.strip()]:
+        raise BadInput(
+            f"{name_some(without)} {'has' if len(without) == 1 else 'have'} no licence; expected one for each"
+            f' file: name it, or write "{UNKNOWN_LICENCE}" if you decide to use them all the same'
+        )
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes. Raises BadInput where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"{show(path)} cannot be read: {error.strerror}") from error
+
+
+def _entry(row: Mapping[str, str], path: Path) -> Entry:
+    file = row.get("file") or ""
+    if not file or row.get("group") is None:
+        raise BadInput(f"{show(path)} has a row without file or group; expected both columns")
+    known = {column: (row.get(column) or "").strip() for column in COLUMNS} | {"file": file}
+    known["kind"] = known["kind"] or file.split("/")[0]
+    extra = tuple((column, text) for column, text in row.items() if column not in COLUMNS)
+    try:
+        return Entry(**known, extra=extra)
+    except BadInput as error:
+        raise BadInput(f"{show(path)}: {error}") from None
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restkey="", restval="", strict=True)
+            rows = list(reader)
+            columns = reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{show(path)} cannot be read: {error}") from error
+    if too_long := next((row for row in rows if "" in row and "" not in columns), None):
+        raise BadInput(
+            f"{show(path)} has more cells for {show(too_long.get('file', ''))} than it has columns;"
+            " put text that holds a comma in quotes"
+        )
+    return rows
+
+
+def _read_parquet(path: Path) -> list[dict[str, str]]:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except (OSError, ArrowException) as error:
+        raise BadInput(f"{show(path)} cannot be read: {str(error).splitlines()[0]}") from error
+    return [{column: "" if cell is None else str(cell) for column, cell in row.items()} for row in rows]
+
+
+def _to_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _to_parquet(rows: list[dict[str, Any]], columns: Sequence[str]) -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table({column: [row.get(column, "") for row in rows] for column in columns})
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    return [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
