@@ -9,12 +9,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from deepmatte.cli import benchmark, corpus, cutout, evaluation, training
+from deepmatte.cli import benchmark, corpus, cutout, evaluation, study, training
 from deepmatte.cli.console import add_commands
 from deepmatte.errors import MatteError
 from deepmatte.version import __version__
 
-_COMMANDS = (*cutout.COMMANDS, *corpus.COMMANDS, *training.COMMANDS, *evaluation.COMMANDS, *benchmark.COMMANDS)
+_COMMANDS = (
+    *cutout.COMMANDS,
+    *corpus.COMMANDS,
+    *training.COMMANDS,
+    *evaluation.COMMANDS,
+    *benchmark.COMMANDS,
+    *study.COMMANDS,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
