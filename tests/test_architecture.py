@@ -24,6 +24,7 @@ ROOMS = (
     "background",
     "bitmap",
     "outputs",
+    "processes",
     "images",
     "models.spec",
     "models.catalogue",

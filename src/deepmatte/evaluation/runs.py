@@ -15,11 +15,11 @@ from deepmatte.errors import BadInput, BadOutput, MatteError
 from deepmatte.evaluation import metrics
 from deepmatte.evaluation.benchmarks import Case, find_cases, read_case
 from deepmatte.evaluation.methods import Method, Predictions, check_names, open_model
-from deepmatte.evaluation.processes import do_all
 from deepmatte.evaluation.records import Records
 from deepmatte.evaluation.results import Result, Row
 from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray, Floats
+from deepmatte.processes import do_all
 
 _FAILURE_LETTERS = 300
 

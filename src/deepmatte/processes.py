@@ -8,7 +8,7 @@ import contextlib
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
 
@@ -36,7 +36,8 @@ class _Worker(Generic[Task, Done]):
     def answer(self) -> Done | None:
         """Return what came of the task, None if the process has ended."""
         try:
-            return self.pipe.recv()
+            done: Done = self.pipe.recv()
+            return done
         except (EOFError, ConnectionError):
             return None
 
@@ -67,12 +68,12 @@ def _serve(work: Callable[[Task], Done], pipe: Connection) -> None:
 
 
 def do_all(
-    tasks: Sequence[Task],
+    tasks: Iterable[Task],
     work: Callable[[Task], Done],
     lost: Callable[[Task, str], Done],
     workers: int,
-) -> Iterator[tuple[int, Done]]:
-    """Yield each task's number and what came of it, as they are done.
+) -> Generator[tuple[int, Done], None, None]:
+    """Yield each task's number and what came of it, as they are done. Tasks are taken one by one.
 
     work: a function of a module, or data, that raises nothing and returns no None; lost: called here with a
     task whose process ended, and how; workers: how many processes, at least one.
@@ -96,7 +97,8 @@ def do_all(
                     crew.remove(worker)
                     ending = worker.stop()
                     done = lost(task, ending) if done is None else done
-                yield number, done
+                if done is not None:
+                    yield number, done
     finally:
         for worker in crew:
             worker.stop()
