@@ -1,0 +1,127 @@
+"""Thin tapering ribbons by the thousand: the drawing of strands, with skia.
+
+A ribbon follows a polyline. Across it coverage is that of a strip seen through a window of two pixels of the
+raster, so that a ribbon's covered area is its length times its width however thin it is; along it width,
+colour and opacity change smoothly. Everything is a mesh of triangles with colours at their corners: one call
+draws thousands of ribbons in order, and no joint shows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import skia
+from numpy.typing import NDArray
+
+from deepmatte.grids import halve
+from deepmatte.pixels import Floats
+from deepmatte.training.corpus.render.rendering import settle
+
+Doubles = NDArray[np.float64]
+
+# Raster pixels per picture pixel.
+SUPERSAMPLING = 2
+# Half the window, in raster pixels. Samples one pixel apart of a whole window add up to the same anywhere.
+_WINDOW = 1.0
+# Corners that one mesh can have: its indices are 16 bit.
+_CORNERS = 65535
+# Nodes of one ribbon at most, so that a mesh holds at least one.
+MAX_NODES = _CORNERS // 4
+
+
+@dataclass(frozen=True, eq=False)
+class Ribbons:
+    """N ribbons of K nodes.
+
+    places: (N, K, 2) x, y in shares of the picture's side, drawn in the order they have; widths: (N, K), in
+    the same unit; colours: (N, K, 3) in [0, 1]; opacities: (N, K) in [0, 1].
+    """
+
+    places: Doubles
+    widths: Doubles
+    colours: Doubles
+    opacities: Doubles
+
+    def part(self, which: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Ribbons":
+        """Return some of the ribbons, in the order asked for."""
+        return Ribbons(self.places[which], self.widths[which], self.colours[which], self.opacities[which])
+
+
+class Canvas:
+    """A picture in the making, SUPERSAMPLING times as wide and high as it will be.
+
+    raster: (H, W, 4) float32, colours times alpha, then alpha. What is drawn changes it in place.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        side = size * SUPERSAMPLING
+        self.raster = np.zeros((side, side, 4), np.float32)
+        self._surface = skia.Surface(self.raster, skia.kRGBA_F32_ColorType, skia.kPremul_AlphaType)
+        self._paint = skia.Paint(AntiAlias=False)
+
+    def draw(self, ribbons: Ribbons) -> None:
+        """Lay ribbons over what is there, the first first."""
+        ribbons = ribbons.part(_on_canvas(ribbons))
+        count, nodes = ribbons.widths.shape
+        at_once = _CORNERS // (4 * nodes)
+        indices = _triangles(min(count, at_once), nodes)
+        for start in range(0, count, at_once):
+            corners, colours = _mesh(ribbons.part(slice(start, start + at_once)), self.size * SUPERSAMPLING)
+            used = indices[: (len(corners) // (4 * nodes)) * (nodes - 1) * 18]
+            mesh = skia.Vertices(
+                skia.Vertices.kTriangles_VertexMode,
+                [skia.Point(x, y) for x, y in corners.tolist()],
+                None,
+                colours.tolist(),
+                used.tolist(),
+            )
+            self._surface.getCanvas().drawVertices(mesh, self._paint, skia.BlendMode.kDst)
+
+    def lay(self, colours: Floats, alpha: Floats) -> None:
+        """Lay a picture over what is there. colours: (S, S, 3), not multiplied by alpha; alpha: (S, S)."""
+        layer = np.concatenate([colours * alpha[..., None], alpha[..., None]], axis=2)
+        for axis in (0, 1):
+            layer = np.repeat(layer, SUPERSAMPLING, axis=axis)
+        self.raster *= 1 - layer[..., 3:]
+        self.raster += layer
+
+    def reduce(self) -> tuple[Floats, Floats]:
+        """Return the picture at its own size: premultiplied colours (S, S, 3) and alpha (S, S)."""
+        planes = halve(np.moveaxis(np.clip(self.raster, 0, 1), -1, 0))
+        return np.moveaxis(planes[:3], 0, -1), planes[3]
+
+
+def _on_canvas(ribbons: Ribbons) -> NDArray[np.bool_]:
+    """Return which ribbons can touch the picture at all."""
+    margin = ribbons.widths.max(axis=1, initial=0) + 0.01
+    low, high = ribbons.places.min(axis=1), ribbons.places.max(axis=1)
+    touches = np.all((high > -margin[:, None]) & (low < 1 + margin[:, None]), axis=1)
+    return np.asarray(touches & (ribbons.opacities.max(axis=1) > 0))
+
+
+def _triangles(count: int, nodes: int) -> NDArray[np.int64]:
+    """Return the corners of all triangles of a mesh, three after three."""
+    row = np.array([0, 1, 4, 1, 5, 4])  # the two triangles between a node's edge and the next node's
+    ribbon = (np.arange(nodes - 1)[:, None, None] * 4 + np.arange(3)[:, None] + row).ravel()
+    return np.asarray((np.arange(count)[:, None] * (4 * nodes) + ribbon).ravel())
+
+
+def _mesh(ribbons: Ribbons, side: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the corners (N, 2) in raster pixels and their colours (N,) as skia packs them: ARGB.
+
+    Four corners a node: where coverage starts, where it is highest, and the same on the other side.
+    """
+    half = ribbons.widths * (side / 2)
+    outer, inner = half + _WINDOW, np.abs(half - _WINDOW)
+    peak = np.minimum(half / _WINDOW, 1)
+    along = np.gradient(ribbons.places, axis=1)
+    along /= np.maximum(np.sqrt((along**2).sum(axis=2, keepdims=True)), 1e-12)
+    across = np.stack([-along[..., 1], along[..., 0]], axis=2)
+    offsets = np.stack([outer, inner, -inner, -outer], axis=2)
+    corners = ribbons.places[:, :, None] * side + offsets[..., None] * across[:, :, None]
+
+    red, green, blue = np.moveaxis(np.rint(np.clip(ribbons.colours, 0, 1) * 255).astype(np.int64), -1, 0)
+    opacity = np.rint(np.clip(ribbons.opacities * peak, 0, 1) * 255).astype(np.int64)
+    clear = (red << 16) | (green << 8) | blue
+    full = clear | (opacity << 24)
+    return settle(corners.reshape(-1, 2)), np.stack([clear, full, full, clear], axis=2).ravel()
