@@ -25,6 +25,7 @@ ROOMS = (
     "bitmap",
     "outputs",
     "processes",
+    "sources",
     "images",
     "models.spec",
     "models.catalogue",

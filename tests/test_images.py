@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, ImageOps
 from deepmatte import images, outputs
 from deepmatte.errors import BadInput, BadOutput, MatteError
 from deepmatte.pixels import AnyArray
+from deepmatte.sources import Encoded
 
 HEIGHT, WIDTH = 23, 37
 GENERATOR = np.random.default_rng(0)
@@ -555,6 +556,38 @@ def test_a_picture_in_memory_is_what_a_file_would_hold(suffix: str, tmp_path: Pa
     assert images.encode_image(pixels, suffix) == (tmp_path / f"a{suffix}").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_a_picture_in_memory_is_read_as_a_file_is(suffix: str, tmp_path: Path) -> None:
+    content = images.encode_image(RGB, suffix, alpha=ALPHA)
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    from_file, from_memory = (
+        images.read_photo(source) for source in (tmp_path / f"a{suffix}", Encoded("a", content))
+    )
+    np.testing.assert_array_equal(from_memory.pixels, from_file.pixels)
+    np.testing.assert_array_equal(from_memory.alpha, ALPHA)
+    with pytest.raises(BadInput, match=r"^a/b is damaged or cut short"):
+        images.read_photo(Encoded("a/b", content[: len(content) // 2]))
+
+
+def test_a_map_in_memory_is_read_as_a_file_is() -> None:
+    bitmap = io.BytesIO()
+    Image.fromarray(ALPHA).save(bitmap, "bmp")
+    for content in (images.encode_image(ALPHA, ".png"), bitmap.getvalue()):
+        np.testing.assert_array_equal(images.read_map(Encoded("a", content)), ALPHA)
+
+
+def test_webp_keeps_hidden_colours_when_told_to() -> None:
+    pixels = np.repeat(np.arange(0, 230, 5, dtype=np.uint8)[None, :, None], 33, axis=0).repeat(3, axis=2)
+    alpha = np.zeros((33, 46), np.uint8)
+    alpha[:5] = 255
+    kept, lost = (
+        images.read_photo(Encoded("a", images.encode_image(pixels, ".webp", alpha=alpha, keeps_hidden=keeps)))
+        for keeps in (True, False)
+    )
+    np.testing.assert_allclose(kept.pixels, pixels, atol=5)
+    assert np.abs(lost.pixels.astype(int) - pixels).max() > 5
+
+
 def test_a_picture_in_memory_of_less_quality_is_smaller() -> None:
     pixels = np.random.default_rng(5).integers(0, 256, (33, 46, 3), dtype=np.uint8)
     small, large = (images.encode_image(pixels, ".webp", quality=quality) for quality in (20, 95))
@@ -572,6 +605,8 @@ def test_a_quality_that_cannot_be_is_refused(suffix: str, quality: int) -> None:
 def test_a_picture_in_memory_is_checked_as_a_file_is() -> None:
     with pytest.raises(BadOutput, match="expected one of"):
         images.encode_image(np.zeros((3, 5), np.uint8), ".gif")
+    with pytest.raises(BadInput, match="cannot be transparent"):
+        images.encode_image(RGB, ".jpg", alpha=ALPHA)
     with pytest.raises(BadInput, match="cannot be written"):
         images.encode_image(np.zeros((3, 5), np.float32), ".png")
     with pytest.raises(BadOutput, match="ends at 16383 px"):

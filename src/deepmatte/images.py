@@ -8,8 +8,8 @@ first picture. A process forked later is told so instead of waiting for ever.
 """
 
 import atexit
+import io
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ import pyvips
 from deepmatte import bitmap, outputs, trimap
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.outputs import show
-from deepmatte.pixels import AnyArray, to_bytes, to_unit
+from deepmatte.pixels import AnyArray, to_bytes, to_unit, turn_upright
+from deepmatte.sources import Source, open_source, shown
 
 MAX_PIXELS = 300_000_000
 
@@ -101,7 +102,7 @@ class _Decoded:
     orientation: int  # EXIF, 1 to 8
 
 
-def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(path: Source, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a photo of any supported format.
 
     Raises BadInput where there is no such file, it is no picture, it is damaged or cut short, it holds other
@@ -110,10 +111,10 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
     decoded = _decode(path, max_pixels)
     if decoded.pixels.dtype not in (np.uint8, np.uint16):
         raise BadInput(
-            f"{show(path)} has {decoded.pixels.dtype} pixels; expected 8 or 16 bit whole numbers:"
+            f"{shown(path)} has {decoded.pixels.dtype} pixels; expected 8 or 16 bit whole numbers:"
             " save it as a 16 bit picture"
         )
-    upright = _upright(decoded.pixels, decoded.orientation)
+    upright = turn_upright(decoded.pixels, decoded.orientation)
     channels = upright.shape[2]
     colours = upright[..., :1] if channels < 3 else upright[..., :3]
     alpha = np.ascontiguousarray(upright[..., -1]) if channels in (2, 4) else None
@@ -123,7 +124,7 @@ def read_photo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Ph
     return Photo(pixels, alpha, _fitting_profile(decoded.icc, 3), decoded.orientation >= 5)
 
 
-def read_map(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> AnyArray:
+def read_map(path: Source, max_pixels: int = MAX_PIXELS) -> AnyArray:
     """Read a trimap or a mask as its grey levels (H, W), upright, in the file's own type.
 
     Palettes are resolved; 1 bit becomes 0 and 255; float TIFF stays float. Raises BadInput as `read_photo`
@@ -133,48 +134,31 @@ def read_map(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> AnyA
     pixels = decoded.pixels
     if pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
-    return np.ascontiguousarray(_upright(trimap.one_channel(pixels, show(path)), decoded.orientation))
+    return np.ascontiguousarray(turn_upright(trimap.one_channel(pixels, shown(path)), decoded.orientation))
 
 
-def _decode(path: str | os.PathLike[str], max_pixels: int) -> _Decoded:
-    shown = show(path)
-    with _open(path) as file:
+def _decode(path: Source, max_pixels: int) -> _Decoded:
+    name = shown(path)
+    with open_source(path) as file:
         try:
             head = file.read(bitmap.HEAD_BYTES)
             if not head:
-                raise BadInput(f"{shown} is empty; expected a picture")
+                raise BadInput(f"{name} is empty; expected a picture")
             kind = next((kind for kind, fits in _KINDS if fits(head)), None)
             if kind is None:
                 raise BadInput(
-                    f"{shown} is no picture of a known kind; expected JPEG, PNG, WebP, TIFF, BMP or GIF"
+                    f"{name} is no picture of a known kind; expected JPEG, PNG, WebP, TIFF, BMP or GIF"
                 )
             if kind == "bmp":
-                return _decode_bitmap(file, head, shown, max_pixels)
-            return _decode_with_vips(kind, file, shown, max_pixels)
+                return _decode_bitmap(file, head, name, max_pixels)
+            return _decode_with_vips(kind, file, name, max_pixels)
         except _CODEC_ERRORS as error:
             raise BadInput(
-                f"{shown} is damaged or cut short ({_one_line(error)});"
+                f"{name} is damaged or cut short ({_one_line(error)});"
                 " expected a whole picture: export it again"
             ) from error
         except OSError as error:
-            raise BadInput(f"{shown} cannot be read: {error.strerror}") from error
-
-
-def _open(path: str | os.PathLike[str]) -> BinaryIO:
-    shown = show(path)
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise BadInput(f"{shown} is a folder; expected a picture file")
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-            raise BadInput(f"{shown} is no regular file; expected a picture file")
-        return Path(path).open("rb")
-    except FileNotFoundError:
-        raise BadInput(f"{shown} does not exist; expected a picture file") from None
-    except PermissionError:
-        raise BadInput(f"{shown} may not be read; check its permissions") from None
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{shown} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+            raise BadInput(f"{name} cannot be read: {error.strerror}") from error
 
 
 def _one_line(error: Exception) -> str:
@@ -208,7 +192,10 @@ def _decode_bitmap(file: BinaryIO, head: bytes, shown: str, max_pixels: int) -> 
 def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int) -> _Decoded:
     _claim_threads()
     file.seek(0)
-    source = pyvips.Source.new_from_descriptor(file.fileno())
+    if isinstance(file, io.BytesIO):
+        source = pyvips.Source.new_from_memory(file.getvalue())
+    else:
+        source = pyvips.Source.new_from_descriptor(file.fileno())
     # The loader is chosen by the first bytes, not by libvips, which has loaders for text and raw data.
     image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on="error")
     _check_pixels(image.width, image.height, max_pixels, shown)
@@ -251,17 +238,6 @@ def _fitting_profile(icc: bytes | None, channels: int) -> bytes | None:
     space = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}[channels]
     is_whole = icc is not None and len(icc) > 128 and int.from_bytes(icc[:4], "big") == len(icc)
     return icc if icc is not None and is_whole and icc[36:40] == b"acsp" and icc[16:20] == space else None
-
-
-def _upright(pixels: AnyArray, orientation: int) -> AnyArray:
-    """Undo an EXIF orientation, 1 to 8. pixels: (H, W, ...)."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
 
 
 def check_output(path: str | os.PathLike[str], overwrite: bool = False, needs_alpha: bool = False) -> None:
@@ -312,22 +288,32 @@ def write_image(
             raise BadOutput(f"{show(path)} cannot be written: {_one_line(error)}") from error
 
 
-def encode_image(pixels: AnyArray, suffix: str, quality: int | None = None) -> bytes:
+def encode_image(
+    pixels: AnyArray,
+    suffix: str,
+    quality: int | None = None,
+    alpha: AnyArray | None = None,
+    keeps_hidden: bool = False,
+) -> bytes:
     """Return the bytes of a picture file, as `write_image` would write it.
 
     pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16; suffix: of the format, such as ".webp"; quality:
-    1 to 100, for WebP and JPEG only, instead of the one files get.
+    1 to 100, for WebP and JPEG only, instead of the one files get; alpha: (H, W) of the same type;
+    keeps_hidden: whether WebP is to keep the colours where alpha is 0, as other formats do.
     Raises BadInput for other arrays, BadOutput for other suffixes, a quality that cannot be, and sides that
     are too long.
     """
     kind = _format(f"picture{suffix}")
-    _check_arrays(pixels, None)
+    if alpha is not None and not kind.keeps_alpha:
+        raise BadInput(f"a {suffix} picture cannot be transparent; write PNG, TIFF or WebP")
+    _check_arrays(pixels, alpha)
     _check_sides(pixels, kind, f"a {suffix} picture")
     if quality is not None and ("Q" not in kind.options or not 1 <= quality <= 100):
         raise BadOutput(f"quality {quality} cannot be had in {suffix}; expected 1 to 100, for WebP or JPEG")
     _claim_threads()
     target = pyvips.Target.new_to_memory()
-    _save(pixels, None, None, kind, target, {} if quality is None else {"Q": quality})
+    options: dict[str, Any] = {"exact": True} if keeps_hidden and kind is _WEBP else {}
+    _save(pixels, alpha, None, kind, target, options if quality is None else options | {"Q": quality})
     return bytes(target.get("blob"))
 
 

@@ -54,6 +54,17 @@ def to_words(unit: AnyArray) -> NDArray[np.uint16]:
     return levels
 
 
+def turn_upright(pixels: AnyArray, orientation: int) -> AnyArray:
+    """Undo an EXIF orientation, 1 to 8. pixels: (H, W, ...)."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
 def composite(foreground: AnyArray, background: AnyArray, alpha: AnyArray) -> Floats:
     """Lay foreground over background: I = αF + (1 − α)B, on gamma-encoded values. Returns float32 (H, W, 3).
 
