@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from deepmatte import framing, guides
+from deepmatte import framing
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.matting import estimate_alpha
 from deepmatte.models import load_model
 from deepmatte.models.runtime import RUNTIMES
 from deepmatte.models.spec import read_spec
 from deepmatte.training import checkpoint, export, loop, recipes
-from deepmatte.training.networks.guided import HAZE
+from deepmatte.training.networks.guided import HAZE, GuidedNet
 
 
 @pytest.fixture
@@ -84,8 +84,7 @@ def test_fields_that_a_file_does_not_read_begin_without_weight(
 ) -> None:
     older = framing.FIELDS[1:4]
     with monkeypatch.context() as patch:
-        patch.setattr(guides, "FIELDS", older)
-        patch.setattr(framing, "FIELDS", older)
+        patch.setattr(GuidedNet, "reads_fields", older)
         training = loop.Training(recipes.find("smoke"))
         training.save(tmp_path / "run")
         export.export(tmp_path / "run", tmp_path / "m.onnx")

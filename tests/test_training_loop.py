@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from small_corpus import write_corpus
 from deepmatte.errors import BadInput, MatteError
 from deepmatte.training import checkpoint, composition, loop, recipes
 from deepmatte.training.corpus import library
+from deepmatte.training.networks import dim
+from deepmatte.training.phases import Phase
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +97,62 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_is_readable_beside_its_weights(corpus: Path, tmp_path: Path) -> None:
     loop.train("smoke", corpus, tmp_path / "run", workers=0)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["last.pt", "state.json"]
+
+
+def _parts(training: loop.Training) -> dict[str, dict[str, torch.Tensor]]:
+    return {
+        name: {key: value.clone() for key, value in part.state_dict().items()}
+        for name, part in training.network.named_children()
+    }
+
+
+@pytest.mark.parametrize("name", ["dim_smoke", "dim_modern_smoke"])
+def test_frozen_parts_keep_every_number_and_the_others_learn(
+    corpus: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dim, "_STAGES", ((4, 2), (4, 2), (6, 3), (8, 3), (8, 3)))
+    monkeypatch.setattr(dim, "_DECODER", (8, 6, 4, 4, 4))
+    recipe = recipes.find(name)
+    training = loop.Training(recipe)
+    read = library.read(corpus)
+    for phase, learning in zip(
+        recipe.phases,
+        [{"encoder", "decoder"}, {"refinement"}, {"encoder", "decoder", "refinement"}],
+        strict=True,
+    ):
+        before = _parts(training)
+        batch = composition.draw_batch(
+            read, phase.mix or recipe.mix, 2, 64, np.random.default_rng(0), with_colours=True
+        )
+        for _ in range(2):
+            training.step(batch, 0.1, phase)
+        after = _parts(training)
+        for part, values in before.items():
+            same = all(torch.equal(value, after[part][key]) for key, value in values.items())
+            assert same == (part not in learning), (phase.name, part)
+
+
+def test_a_phase_that_names_parts_the_network_lacks_is_refused() -> None:
+    training = loop.Training(recipes.find("smoke"))
+    with pytest.raises(BadInput, match="names refinement; the network has stem"):
+        training.enter(Phase("p", 64, 2, 1.0, frozen=("refinement",)))
+
+
+def test_a_constant_schedule_keeps_the_published_rate() -> None:
+    training = loop.Training(
+        replace(recipes.find("smoke"), schedule="constant", warm_up=1, learning_rate=1e-5)
+    )
+    assert [training._rate(used) for used in (0, 0.5, 1)] == [1e-5] * 3
+
+
+def test_dim_runs_its_three_phases(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dim, "_STAGES", ((4, 2), (4, 2), (6, 3), (8, 3), (8, 3)))
+    monkeypatch.setattr(dim, "_DECODER", (8, 6, 4, 4, 4))
+    state = loop.train("dim_smoke", corpus, tmp_path / "run", workers=0)
+    assert state.step == 5
+    assert set(state.losses) == {"alpha_prediction", "compositional", "total"}
+
+
+def test_dim_begins_with_a_vgg16(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="expected a VGG-16 checkpoint"):
+        loop.train("dim_smoke", corpus, tmp_path / "run", start=tmp_path / "vgg16.pth", workers=0)

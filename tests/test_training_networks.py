@@ -51,5 +51,9 @@ def test_the_default_fits_its_limits() -> None:
 @pytest.mark.parametrize("name", list(recipes.RECIPES))
 def test_every_recipe_builds_and_keeps_the_size(name: str) -> None:
     recipe = recipes.find(name)
-    network = build(recipe.network, **recipe.settings).eval()
-    assert network(*_inputs(16, 48)).shape == (1, 1, 16, 48)
+    with torch.device("meta"):  # shapes without numbers
+        network = build(recipe.network, **recipe.settings).eval()
+        height, width = network.stride, 3 * network.stride
+        planes = torch.rand(1, len(network.reads_planes), height, width)
+        fields = torch.rand(1, len(network.reads_fields), height // 4, width // 4)
+        assert network(planes, fields).shape == (1, 1, height, width)

@@ -25,8 +25,10 @@ def test_phases_follow_their_shares_of_the_budget() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"network": "unet"}, "expected one of guided"),
+        ({"network": "unet"}, "expected one of dim, guided"),
         ({"loss": {"absolut": 1.0}}, "absolut"),
+        ({"phases": (Phase("a", 64, 2, 1.0, loss={"squar": 1.0}),)}, "squar"),
+        ({"schedule": "steps"}, "expected cosine or constant"),
         ({"phases": (Phase("a", 64, 2, 0.5),)}, "add up to 1"),
     ],
 )
@@ -41,5 +43,5 @@ def test_a_phase_of_a_size_that_does_not_fit_the_stride_fails() -> None:
 
 
 def test_an_unknown_recipe_lists_the_names() -> None:
-    with pytest.raises(BadInput, match="default, smoke"):
+    with pytest.raises(BadInput, match="default, smoke, dim, dim_smoke"):
         recipes.find("best")

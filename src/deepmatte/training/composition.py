@@ -16,7 +16,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from deepmatte import guides, pixels, trimap
 from deepmatte.pixels import Bytes, Floats
+from deepmatte.training import published
 from deepmatte.training.corpus.library import Foreground, Library
+from deepmatte.training.published import PublishedMix
 
 Rng = np.random.Generator
 Bools = NDArray[np.bool_]
@@ -28,7 +30,7 @@ class Mix:
 
     # Relative share of each group of foregrounds; groups that are not named count 1 per hundred files.
     groups: tuple[tuple[str, float], ...] = ()
-    second_foreground: float = 0.25
+    second_foreground: float = 0.3
     # Of these: wholly unknown to the trimap, as a flag in a toy's hand that nobody marked.
     unmarked_second: float = 0.35
     borrowed_colours: float = 0.2
@@ -36,9 +38,9 @@ class Mix:
     defocus: float = 0.2
     # Backgrounds of more than one colour: part of another photograph, and other foregrounds lying in it.
     collage: float = 0.3
-    clutter: float = 0.45
+    clutter: float = 0.25
     background_blur: float = 0.75
-    similar_colours: float = 0.15
+    similar_colours: float = 0.1
     degraded: float = 0.7
     # Pixels of the sample per pixel of the foreground's file, log-uniform.
     scale: tuple[float, float] = (0.7, 2.2)
@@ -51,45 +53,70 @@ class Mix:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One training sample: image (S, S, 3), alpha (S, S), trimap (S, S) of {0, 128, 255}."""
+    """One training sample: image (S, S, 3), alpha (S, S), trimap (S, S) of {0, 128, 255}; the foreground and
+    background (S, S, 3) whose clean composite the image was before it was degraded.
+    """
 
     image: Floats
     alpha: Floats
     trimap: Bytes
+    foreground: Floats
+    background: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a training step reads: planes (B, 7, S, S), fields (B, 11, S/4, S/4), alpha and is_unknown (B, 1,
-    S, S).
+    """What a training step reads: planes (B, 7, S, S), fields (B, 13, S/4, S/4), alpha and is_unknown (B, 1,
+    S, S); foreground and background (B, 3, S, S) where the loss asks for them.
+
+    Without guides: planes (B, 5, S, S), fields (B, 0, 1, 1).
     """
 
     planes: torch.Tensor
     fields: torch.Tensor
     alpha: torch.Tensor
     is_unknown: torch.Tensor
+    foreground: torch.Tensor | None = None
+    background: torch.Tensor | None = None
 
 
-def draw_batch(library: Library, mix: Mix, count: int, size: int, rng: Rng) -> Batch:
-    """Draw count samples of size × size pixels (a multiple of 16) with their guides."""
+def draw_batch(
+    library: Library,
+    mix: Mix | PublishedMix,
+    count: int,
+    size: int,
+    rng: Rng,
+    *,
+    with_guides: bool = True,
+    with_colours: bool = False,
+) -> Batch:
+    """Draw count samples of size × size pixels (a multiple of 16), with their guides and colours if asked."""
     samples = [draw_sample(library, mix, size, rng) for _ in range(count)]
     image = np.ascontiguousarray(np.stack([s.image for s in samples]).transpose(0, 3, 1, 2))
     tri = np.stack([s.trimap for s in samples])
-    surveyed = guides.survey(image, tri)
     known = np.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND], axis=1).astype(np.float32)
-    planes = np.concatenate([image, known, surveyed.planes(image)], axis=1)
-    alpha = np.stack([s.alpha for s in samples])[:, None]
-    is_unknown = (tri == trimap.UNKNOWN)[:, None].astype(np.float32)
-    return Batch(
-        *(
-            torch.from_numpy(np.ascontiguousarray(part))
-            for part in (planes, surveyed.fields, alpha, is_unknown)
-        )
-    )
+    planes, fields = [image, known], np.zeros((count, 0, 1, 1), np.float32)
+    if with_guides:
+        surveyed = guides.survey(image, tri)
+        planes, fields = [*planes, surveyed.planes(image)], surveyed.fields
+    parts = [
+        np.concatenate(planes, axis=1),
+        fields,
+        np.stack([s.alpha for s in samples])[:, None],
+        (tri == trimap.UNKNOWN)[:, None].astype(np.float32),
+    ]
+    if with_colours:
+        layers = ([s.foreground for s in samples], [s.background for s in samples])
+        parts += [np.stack(layer).transpose(0, 3, 1, 2) for layer in layers]
+    return Batch(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
 
 
-def draw_sample(library: Library, mix: Mix, size: int, rng: Rng) -> Sample:
+def draw_sample(library: Library, mix: Mix | PublishedMix, size: int, rng: Rng) -> Sample:
     """Draw one sample; drawn again until its trimap has enough unknown pixels to learn from."""
+    if isinstance(mix, PublishedMix):
+        foreground, background, alpha, tri = published.draw_layers(library, mix, size, rng)
+        image = pixels.composite(foreground, background, alpha)
+        return Sample(pixels.to_unit(pixels.to_bytes(image)), alpha, tri, foreground, background)
     while True:
         foreground, alpha, is_marked = _draw_foreground(library, mix, size, rng)
         tri = draw_trimap(alpha, mix, rng, is_marked)
@@ -103,7 +130,7 @@ def draw_sample(library: Library, mix: Mix, size: int, rng: Rng) -> Sample:
     image = pixels.composite(foreground, background, alpha)
     if rng.random() < mix.degraded:
         image = _degrade(image, rng)
-    return Sample(pixels.to_unit(pixels.to_bytes(image)), alpha, tri)
+    return Sample(pixels.to_unit(pixels.to_bytes(image)), alpha, tri, foreground, background)
 
 
 # Foregrounds and backgrounds

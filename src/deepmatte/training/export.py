@@ -43,10 +43,10 @@ def export(run: Path | str, output: Path | str, scores: dict[str, float] | None 
     spec = ModelSpec(
         name=Path(output).stem,
         version=__version__,
-        planes=framing.PLANES,
-        fields=framing.FIELDS,
+        planes=network.reads_planes,  # type: ignore[arg-type]
+        fields=network.reads_fields,  # type: ignore[arg-type]
         stride=int(network.stride),  # type: ignore[arg-type]
-        margin_px=framing.MARGIN_PX,
+        margin_px=int(network.margin_px),  # type: ignore[arg-type]
         licence="Apache-2.0",
         trained=datetime.date.today().isoformat(),
         source=f"recipe {recipe.name}, {state.samples} samples in {state.seconds / 60:.0f} minutes",

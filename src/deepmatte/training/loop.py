@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from deepmatte import framing
 from deepmatte.errors import BadInput, MatteError
 from deepmatte.training import checkpoint, composition, export, losses, recipes
 from deepmatte.training.corpus import library
-from deepmatte.training.networks import build
+from deepmatte.training.networks import BUILDERS, build, dim
 from deepmatte.training.phases import Phase, Recipe
 
 # Called after each step with the state, the share of the budget that is used, and the samples of the step.
@@ -25,16 +26,25 @@ SAVE_SECONDS = 120.0
 
 
 @dataclass(eq=False)
-class _Batches(Dataset[composition.Batch]):
+class _Batches(Dataset[tuple[Phase, composition.Batch]]):
     """Batches by (step, phase): the same step gives the same batch, whoever draws it."""
 
     library: library.Library
     recipe: Recipe
 
-    def __getitem__(self, key: tuple[int, Phase]) -> composition.Batch:
+    def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, composition.Batch]:
         step, phase = key
-        rng = np.random.default_rng([self.recipe.seed, step])
-        return composition.draw_batch(self.library, self.recipe.mix, phase.batch, phase.size, rng)
+        network = BUILDERS[self.recipe.network]
+        batch = composition.draw_batch(
+            self.library,
+            phase.mix or self.recipe.mix,
+            phase.batch,
+            phase.size,
+            np.random.default_rng([self.recipe.seed, step]),
+            with_guides=network.reads_planes == framing.PLANES,
+            with_colours=bool(set(phase.loss or self.recipe.loss) & set(losses.COLOUR_TERMS)),
+        )
+        return phase, batch
 
 
 @dataclass(eq=False)
@@ -75,6 +85,7 @@ class Training:
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.state = checkpoint.State(recipe.name)
+        self.phase: Phase | None = None
 
     def save(self, run: Path) -> None:
         """Write the run's folder."""
@@ -93,21 +104,65 @@ class Training:
         self.optimiser.load_state_dict(tensors["optimiser"])
         self.state = state
 
-    def step(self, batch: composition.Batch, used: float) -> None:
-        """Take one optimiser step. used: share of the budget, for the learning rate."""
+    def begin_with(self, start: Path) -> None:
+        """Load initial weights: a model file of this network, or, for dim, a VGG-16 checkpoint (.pth).
+
+        Raises BadInput or ModelUnavailable for other files.
+        """
+        for network in (self.network, self.average):
+            if start.suffix == ".pth" and isinstance(network, dim.DeepImageMatting):
+                dim.load_vgg16(network, start)
+            else:
+                export.load_weights(network, start)
+
+    def enter(self, phase: Phase) -> None:
+        """Set which of the network's parts learn, and which take part. Raises BadInput for unknown parts."""
+        parts = dict(self.network.named_children())
+        if unknown := {*phase.frozen, *phase.skipped} - set(parts):
+            raise BadInput(
+                f"phase {phase.name} names {', '.join(sorted(unknown))}; the network has {', '.join(parts)}"
+            )
+        for name, part in parts.items():
+            is_learning = name not in phase.frozen and name not in phase.skipped
+            part.requires_grad_(is_learning)
+            part.train(is_learning)
+        if phase.skipped or hasattr(self.network, "skipped"):
+            self.network.skipped = self.average.skipped = phase.skipped  # type: ignore[assignment]
+        self.phase = phase
+
+    def _rate(self, used: float) -> float:
+        """Return the learning rate of the next step. used: share of the budget."""
         rate = self.recipe.learning_rate * min(1.0, (self.state.step + 1) / self.recipe.warm_up)
-        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(used, 1.0)))
+        if self.recipe.schedule == "cosine":
+            rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(used, 1.0)))
+        return rate
+
+    def step(self, batch: composition.Batch, used: float, phase: Phase | None = None) -> None:
+        """Take one optimiser step. used: share of the budget; phase: the recipe's first if none is given.
+
+        Raises MatteError where the loss is no number.
+        """
+        phase = phase or self.recipe.phases[0]
+        if phase != self.phase:
+            self.enter(phase)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.network.train()
+            group["lr"] = self._rate(used)
         planes, fields = (
             part.to(self.device).contiguous(memory_format=torch.channels_last)
             for part in (batch.planes, batch.fields)
         )
         with torch.autocast(self.device.type, torch.bfloat16):
             pred_alpha = self.network(planes, fields)
-        truth = batch.alpha.to(self.device), batch.is_unknown.to(self.device)
-        terms = losses.total(self.recipe.loss, pred_alpha.float(), *truth)
+        pred_alpha = pred_alpha.float()
+        if self.recipe.cut_off:
+            pred_alpha = losses.cut_off(pred_alpha, batch.alpha.to(self.device))
+        truth = losses.Truth(
+            *(
+                part if part is None else part.to(self.device)
+                for part in (batch.alpha, batch.is_unknown, batch.foreground, batch.background)
+            )
+        )
+        terms = losses.total(phase.loss or self.recipe.loss, pred_alpha, truth)
         if not torch.isfinite(terms["total"]):
             raise MatteError(
                 f"the loss is {terms['total'].item()} at step {self.state.step}; lower the learning rate"
@@ -159,8 +214,7 @@ def train(
     if (output / "last.pt").exists():
         training.resume(output)
     elif start is not None:
-        for network in (training.network, training.average):
-            export.load_weights(network, start)
+        training.begin_with(start)
     budget = _Budget(recipe, training.state, minutes)
     batches = DataLoader(
         _Batches(library.read(corpus), recipe),
@@ -172,8 +226,8 @@ def train(
     )
     saved = clock = time.monotonic()
     before = training.state.seconds
-    for batch in batches:
-        training.step(batch, budget.used)
+    for phase, batch in batches:
+        training.step(batch, budget.used, phase)
         now = time.monotonic()
         training.state.seconds = before + now - clock
         if progress is not None:

@@ -4,19 +4,71 @@ pred_alpha, true_alpha, is_unknown: (B, 1, H, W); alpha in [0, 1] where true, no
 is_unknown is 1 where the trimap is unknown, else 0. Each returns one number.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+# Keeps the square roots below differentiable at 0 (Xu et al. 2017).
+EPSILON = 1e-6
+
+
+class Truth(NamedTuple):
+    """What a prediction is compared with; colours (B, 3, H, W) in [0, 1] only where a loss asks for them."""
+
+    alpha: Tensor
+    is_unknown: Tensor
+    foreground: Tensor | None = None
+    background: Tensor | None = None
+
+
+def alpha_prediction(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor) -> Tensor:
+    """Return the mean of √((α_p − α_g)² + ε²) over unknown pixels (Xu et al. 2017, equation 1).
+
+    Its derivative by α_p is (α_p − α_g) / √((α_p − α_g)² + ε²), divided by the number of unknown pixels.
+    """
+    return _mean(((pred_alpha - true_alpha).square() + EPSILON**2).sqrt(), is_unknown)
+
+
+def compositional(
+    pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor, foreground: Tensor, background: Tensor
+) -> Tensor:
+    """Return the mean of √(‖c_p − c_g‖² + ε²) over unknown pixels (Xu et al. 2017, section 4.1).
+
+    c is the clean composite of the true colours, foreground and background (B, 3, H, W) in [0, 1], by the
+    predicted and by the true alpha.
+    """
+    difference = _composite(foreground, background, pred_alpha) - _composite(
+        foreground, background, true_alpha
+    )
+    return _mean((difference.square().sum(dim=1, keepdim=True) + EPSILON**2).sqrt(), is_unknown)
+
+
+def known(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor) -> Tensor:
+    """Return the mean absolute error over known pixels."""
+    return _mean((pred_alpha - true_alpha).abs(), 1 - is_unknown)
+
+
+def gradient(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor) -> Tensor:
+    """Return the mean over unknown pixels of the error's steps to the right and down, absolute, summed.
+
+    A step counts where both of its pixels are unknown.
+    """
+    error = pred_alpha - true_alpha
+    right = (error.diff(dim=3).abs() * is_unknown[..., 1:] * is_unknown[..., :-1]).sum()
+    down = (error.diff(dim=2).abs() * is_unknown[..., 1:, :] * is_unknown[..., :-1, :]).sum()
+    return (right + down) / is_unknown.sum().clamp(min=1)
+
 
 def absolute(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor) -> Tensor:
     """Return the mean absolute error over unknown pixels."""
-    return ((pred_alpha - true_alpha).abs() * is_unknown).sum() / is_unknown.sum().clamp(min=1)
+    return _mean((pred_alpha - true_alpha).abs(), is_unknown)
 
 
 def squared(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor) -> Tensor:
     """Return the mean squared error over unknown pixels."""
-    return ((pred_alpha - true_alpha).square() * is_unknown).sum() / is_unknown.sum().clamp(min=1)
+    return _mean((pred_alpha - true_alpha).square(), is_unknown)
 
 
 def laplacian(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor, levels: int = 4) -> Tensor:
@@ -48,17 +100,40 @@ def cut_off(pred_alpha: Tensor, true_alpha: Tensor) -> Tensor:
     return torch.where(true_alpha <= 0, below_one.clamp(min=0), below_one)
 
 
-TERMS = {"absolute": absolute, "squared": squared, "laplacian": laplacian}
+# Terms that compare alphas, and those that compare composites and so need true colours.
+ALPHA_TERMS = {
+    "absolute": absolute,
+    "squared": squared,
+    "laplacian": laplacian,
+    "alpha_prediction": alpha_prediction,
+    "gradient": gradient,
+    "known": known,
+}
+COLOUR_TERMS = {"compositional": compositional}
+TERMS = (*ALPHA_TERMS, *COLOUR_TERMS)
 
 
-def total(
-    weights: dict[str, float], pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor
-) -> dict[str, Tensor]:
-    """Return each term by name, and their weighted sum as "total". Raises KeyError for an unknown term.
+def total(weights: dict[str, float], pred_alpha: Tensor, truth: Truth) -> dict[str, Tensor]:
+    """Return each term by name, and their weighted sum as "total".
 
-    The prediction is cut off first (see cut_off).
+    Raises KeyError for an unknown term, ValueError for one that needs colours the truth lacks.
     """
-    pred_alpha = cut_off(pred_alpha, true_alpha)
-    terms = {name: TERMS[name](pred_alpha, true_alpha, is_unknown) for name in weights}
+    terms = {}
+    for name in weights:
+        if name not in COLOUR_TERMS:
+            terms[name] = ALPHA_TERMS[name](pred_alpha, truth.alpha, truth.is_unknown)
+        elif truth.foreground is None or truth.background is None:
+            raise ValueError(f"the loss {name} needs the true foreground and background")
+        else:
+            terms[name] = COLOUR_TERMS[name](pred_alpha, *truth)  # type: ignore[arg-type]
     terms["total"] = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
     return terms
+
+
+def _mean(values: Tensor, counts: Tensor) -> Tensor:
+    return (values * counts).sum() / counts.sum().clamp(min=1)
+
+
+def _composite(foreground: Tensor, background: Tensor, alpha: Tensor) -> Tensor:
+    """pixels.composite for tensors: channels lie in the first axis but one, and gradients flow."""
+    return background + alpha * (foreground - background)

@@ -6,18 +6,26 @@ from typing import Any
 from deepmatte.training import losses
 from deepmatte.training.composition import Mix
 from deepmatte.training.networks import BUILDERS
+from deepmatte.training.published import PublishedMix
 
 
 @dataclass(frozen=True)
 class Phase:
     """One stretch of training. size: side of the samples in pixels, a multiple of 16; batch: samples a step;
     share: of the whole budget (steps or minutes).
+
+    frozen: the network's parts that stay as they are, normalisation statistics too; skipped: parts left out
+    of the forward pass; loss, mix: in place of the recipe's.
     """
 
     name: str
     size: int
     batch: int
     share: float
+    frozen: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    loss: dict[str, float] | None = None
+    mix: Mix | PublishedMix | None = None
 
     def __post_init__(self) -> None:
         if self.size % 16 or self.size < 64:
@@ -33,8 +41,9 @@ class Recipe:
     """A whole training run.
 
     steps: the budget where no minutes are given; learning_rate: its peak, after warm_up steps, then a cosine
-    to nearly zero at the end of the budget; average: decay per step of the running mean of weights that is
-    kept; loss: weights by name in losses.TERMS.
+    to nearly zero at the end of the budget, or no change where schedule is "constant"; average: decay per
+    step of the running mean of weights that is kept; loss: weights by name in losses.TERMS; cut_off: what
+    lies beyond the truth at 0 and 1 costs nothing (losses.cut_off).
     """
 
     name: str
@@ -44,7 +53,9 @@ class Recipe:
     learning_rate: float
     loss: dict[str, float]
     settings: dict[str, Any] = field(default_factory=dict)
-    mix: Mix = field(default_factory=Mix)
+    mix: Mix | PublishedMix = field(default_factory=Mix)
+    schedule: str = "cosine"
+    cut_off: bool = True
     weight_decay: float = 1e-2
     warm_up: int = 300
     average: float = 0.999
@@ -54,7 +65,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.network not in BUILDERS:
             raise ValueError(f"network is {self.network}; expected one of {', '.join(BUILDERS)}")
-        if unknown := set(self.loss) - set(losses.TERMS):
+        if self.schedule not in ("cosine", "constant"):
+            raise ValueError(f"schedule is {self.schedule}; expected cosine or constant")
+        if unknown := {name for each in (self, *self.phases) for name in each.loss or {}} - set(losses.TERMS):
             raise ValueError(
                 f"loss names {', '.join(sorted(unknown))}; expected some of {', '.join(losses.TERMS)}"
             )

@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import nn
 
+from deepmatte.training.networks.dim import DeepImageMatting
 from deepmatte.training.networks.guided import GuidedNet
 
-BUILDERS: dict[str, Callable[..., nn.Module]] = {"guided": GuidedNet}
+BUILDERS: dict[str, Callable[..., nn.Module]] = {"dim": DeepImageMatting, "guided": GuidedNet}
 
 
 def build(name: str, **settings: Any) -> nn.Module:

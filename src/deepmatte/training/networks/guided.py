@@ -43,13 +43,16 @@ class Residual(nn.Module):
 
 
 class GuidedNet(nn.Module):
-    """Planes (B, 7, H, W), fields (B, 11, H / 4, W / 4) → alpha (B, 1, H, W), not clipped.
+    """Planes (B, 7, H, W), fields (B, 13, H / 4, W / 4) → alpha (B, 1, H, W), not clipped.
 
     H and W are multiples of stride. widths: channels at 1/2, 1/4, 1/8, 1/16; encoder, decoder: residual
     blocks at each of these levels.
     """
 
+    reads_planes = framing.PLANES
+    reads_fields = guides.FIELDS
     stride = 16
+    margin_px = framing.MARGIN_PX
 
     def __init__(
         self,
@@ -58,10 +61,9 @@ class GuidedNet(nn.Module):
         decoder: Sequence[int] = (1, 1, 1),
     ) -> None:
         super().__init__()
-        planes = len(framing.PICTURE_PLANES) + len(guides.PLANES)
-        self.stem = _convolve(planes, widths[0], 6, 2)
+        self.stem = _convolve(len(self.reads_planes), widths[0], 6, 2)
         self.quarter = nn.Conv2d(widths[0], widths[1], 6, 2, 2, bias=False)
-        self.fields = nn.Conv2d(len(guides.FIELDS), widths[1], 3, 1, 1, bias=False)
+        self.fields = nn.Conv2d(len(self.reads_fields), widths[1], 3, 1, 1, bias=False)
         self.join = nn.Sequential(nn.BatchNorm2d(widths[1]), nn.ReLU(inplace=True))
         self.encoder = nn.ModuleList(
             nn.Sequential(*(Residual(width) for _ in range(count)))

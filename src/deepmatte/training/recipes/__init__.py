@@ -1,10 +1,12 @@
-"""One file per recipe; a recipe's name is its file's name."""
+"""One file per recipe; a recipe's name is its file's name. Each has a small version, its name and "smoke"."""
 
 from deepmatte.errors import BadInput
 from deepmatte.training.phases import Recipe
-from deepmatte.training.recipes import default
+from deepmatte.training.recipes import default, dim, dim_modern
 
-RECIPES: dict[str, Recipe] = {"default": default.RECIPE, "smoke": default.SMOKE}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for each in (default, dim, dim_modern) for recipe in (each.RECIPE, each.SMOKE)
+}
 
 
 def find(name: str) -> Recipe:

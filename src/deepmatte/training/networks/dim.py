@@ -1,0 +1,191 @@
+"""Deep Image Matting: the encoder–decoder and the refinement of Xu, Price, Cohen, Huang (CVPR 2017).
+
+Encoder: VGG-16 (Simonyan, Zisserman 2015) with fc6 as a convolution: 14 convolutions and 5 max-poolings whose
+switches the decoder keeps. Decoder: 6 convolutions and 5 unpoolings, then the layer that gives raw alpha.
+Refinement: 4 convolutions at full resolution on the image and the raw alpha scaled to 0–255, whose output is
+added to the raw alpha.
+
+The paper starts from ImageNet weights; load_vgg16 reads them. Without them, kernels start from He's initial
+values, and batch_norm adds normalisation that lets so deep a network train from there.
+"""
+
+from collections.abc import Collection
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from deepmatte import framing
+from deepmatte.errors import BadInput
+
+# Convolutions of each encoder stage: width and count (VGG-16, configuration D).
+_STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+# Decoder convolutions after each unpooling, from the deepest: output width; kernels are 5 × 5.
+_DECODER = (512, 256, 128, 64, 64)
+# Mean and standard deviation that VGG-16 was trained with, for red, green, blue in [0, 1].
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What fc6 becomes: (kernel, channels). "full" holds VGG's own weights, "light" a thirty-fifth of them.
+_FC6 = {"full": (7, 4096), "light": (3, 512)}
+_VGG16_FILE = "vgg16-397923af.pth"
+
+
+class DeepImageMatting(nn.Module):
+    """Planes (B, 5, H, W) → alpha (B, 1, H, W), not clipped. H and W are multiples of stride.
+
+    The planes are red, green, blue, is_foreground and is_background; the last two become the paper's one
+    trimap channel: 1, 0, and ½ where unknown. fc6: "full" (7 × 7 → 4096) or "light" (3 × 3 → 512).
+    skipped: parts left out of the forward pass; {"refinement"} gives the raw alpha.
+    """
+
+    reads_planes = framing.PICTURE_PLANES
+    reads_fields = ()
+    stride = 32
+    # How far an output pixel can see: 5 poolings, fc6 at 1/32 and the decoder's 5 × 5 kernels, rounded up.
+    margin_px = 288
+
+    def __init__(self, fc6: str = "full", batch_norm: bool = False) -> None:
+        super().__init__()
+        self.encoder = Encoder(*_FC6[fc6], batch_norm)
+        self.decoder = Decoder(_FC6[fc6][1], batch_norm)
+        self.refinement = Refinement()
+        self.skipped: Collection[str] = ()
+
+    def forward(self, planes: Tensor, fields: Tensor | None = None) -> Tensor:
+        """Return alpha: the refined one, or the raw one where refinement is skipped. fields: not read."""
+        image = planes[:, :3]
+        tri = 0.5 + 0.5 * (planes[:, 3:4] - planes[:, 4:5])
+        raw = self.decoder(*self.encoder(image, tri))
+        return raw if "refinement" in self.skipped else self.refinement(image, raw)
+
+
+class Encoder(nn.Module):
+    """Image (B, 3, H, W) in [0, 1] and trimap (B, 1, H, W) → (B, C, H/32, W/32) and switches."""
+
+    def __init__(self, kernel: int, width: int, batch_norm: bool) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(_MEAN).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(_DEVIATION).reshape(1, 3, 1, 1), persistent=False)
+        self.stages = nn.ModuleList()
+        inputs = 4
+        for outputs, count in _STAGES:
+            widths = [inputs] + [outputs] * count
+            self.stages.append(nn.Sequential(*(_convolve(a, b, 3, batch_norm) for a, b in pairwise(widths))))
+            inputs = outputs
+        self.fc6 = _convolve(inputs, width, kernel, batch_norm)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        # The trimap's channel begins without weight, as the paper has it.
+        nn.init.zeros_(self.stages[0][0][0].weight[:, 3:])
+
+    def forward(self, image: Tensor, tri: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the deepest features and, for each pooling, which of its four cells was largest."""
+        x = torch.cat([(image - self.mean) / self.deviation, tri], dim=1)
+        switches = []
+        for stage in self.stages:
+            x, switch = F.max_pool2d(stage(x), 2, return_indices=True)
+            switches.append(switch)
+        return self.fc6(x), switches
+
+
+class Decoder(nn.Module):
+    """Deepest features and switches → raw alpha (B, 1, H, W)."""
+
+    def __init__(self, inputs: int, batch_norm: bool) -> None:
+        super().__init__()
+        widths = [_STAGES[-1][0], *_DECODER]
+        self.deepest = _convolve(inputs, widths[0], 1, batch_norm)
+        self.stages = nn.ModuleList(_convolve(a, b, 5, batch_norm) for a, b in pairwise(widths))
+        self.alpha = nn.Conv2d(widths[-1], 1, 5, 1, 2)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor, switches: list[Tensor]) -> Tensor:
+        """Put each value back to where its pooling took it from, then convolve."""
+        x = self.deepest(x)
+        for stage, switch in zip(self.stages, reversed(switches), strict=True):
+            x = stage(F.max_unpool2d(x, switch, 2))
+        alpha: Tensor = self.alpha(x)
+        return alpha
+
+
+class Refinement(nn.Module):
+    """Image (B, 3, H, W) in [0, 1] and raw alpha (B, 1, H, W) → alpha."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (4, 64, 64, 64, 1)
+        self.layers = nn.Sequential()
+        for a, b in pairwise(widths):
+            self.layers.append(nn.Conv2d(a, b, 3, 1, 1))
+            self.layers.append(nn.ReLU(inplace=True))
+        del self.layers[-1]
+        for module in self.layers:
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, image: Tensor, raw: Tensor) -> Tensor:
+        """Return the raw alpha plus a correction. The layers see both at 0–255."""
+        alpha: Tensor = raw + self.layers(torch.cat([image, raw], dim=1) * 255) / 255
+        return alpha
+
+
+def load_vgg16(network: DeepImageMatting, path: Path | None = None) -> None:
+    """Start the encoder from a VGG-16 trained on ImageNet, a checkpoint in torchvision's layout.
+
+    path: the file; without one, torchvision's own in torch's cache of downloads. The trimap's channel gets no
+    weight; fc6 is loaded where the network has VGG's own: a row of 25,088 becomes 512 × 7 × 7.
+    Nothing is downloaded.
+    Raises BadInput for a missing file, or one with other names or shapes.
+    """
+    path = path or Path(torch.hub.get_dir()) / "checkpoints" / _VGG16_FILE
+    if not path.is_file():
+        raise BadInput(f"{path} is no file; expected a VGG-16 checkpoint as torchvision publishes it")
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    convolutions = [layer for stage in network.encoder.stages for layer in stage]
+    places = dict(zip(_vgg16_places(), convolutions, strict=True))
+    if network.encoder.fc6[0].kernel_size == (7, 7):
+        places["classifier.0"] = network.encoder.fc6
+    with torch.no_grad():
+        for name, layer in places.items():
+            kernel = layer[0]
+            weight, bias = (_take(stored, f"{name}.{part}", path) for part in ("weight", "bias"))
+            if name == "classifier.0" and weight.numel() == kernel.weight.numel():
+                weight = weight.reshape(kernel.weight.shape)
+            if name == "features.0":
+                weight = torch.cat([weight, weight.new_zeros(len(weight), 1, *weight.shape[2:])], dim=1)
+            if weight.shape != kernel.weight.shape or bias.shape != kernel.bias.shape:
+                raise BadInput(
+                    f"{path}: {name} is {tuple(weight.shape)}; expected {tuple(kernel.weight.shape)}, VGG-16"
+                )
+            kernel.weight.copy_(weight)
+            kernel.bias.copy_(bias)
+
+
+def _vgg16_places() -> list[str]:
+    """Return the names of the 13 convolutions in torchvision's sequence of layers, poolings counted."""
+    names, index = [], 0
+    for _, count in _STAGES:
+        for _ in range(count):
+            names.append(f"features.{index}")
+            index += 2  # the convolution and its ReLU
+        index += 1  # the pooling
+    return names
+
+
+def _take(stored: dict[str, Tensor], name: str, path: Path) -> Tensor:
+    if name not in stored:
+        raise BadInput(f"{path} has no {name}; expected a VGG-16 checkpoint without batch norm")
+    return stored[name]
+
+
+def _convolve(inputs: int, outputs: int, kernel: int, batch_norm: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, 1, kernel // 2)]
+    if batch_norm:
+        layers.append(nn.BatchNorm2d(outputs))
+    return nn.Sequential(*layers, nn.ReLU(inplace=True))
