@@ -1,6 +1,8 @@
-"""Folders of mattes, and a study made of them, a few pixels wide."""
+"""Folders of mattes, a study made of them, a few pixels wide, and its server in a thread."""
 
-from collections.abc import Sequence
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from deepmatte import images
 from deepmatte.evaluation.study import composites
 from deepmatte.evaluation.study.plan import Pair
+from deepmatte.evaluation.study.server import StudyServer
 
 METHODS = ("zebrafinch", "yellowhammer", "xenops")  # names that nothing else on a page is called
 PHOTOS = ("cat", "dog")
@@ -44,6 +47,20 @@ def make_study(
     mattes = write_mattes(folder / "mattes", methods, photos)
     composites.new_study(mattes, methods, folder / "study", checks=checks, per_rater=per_rater)
     return folder / "study"
+
+
+@contextlib.contextmanager
+def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[StudyServer]:
+    """Serve a study on any free port while the block lasts."""
+    server = StudyServer(folder, host)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.close()
 
 
 def picture(name: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_study import METHODS, PHOTOS, make_study
+from small_study import METHODS, PHOTOS, make_study, serving
 
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.evaluation.study import server as server_module
@@ -38,22 +38,9 @@ def folder(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "study"))
 
 
-@contextlib.contextmanager
-def running(folder: Path, host: str = "127.0.0.1") -> Iterator[StudyServer]:
-    server = StudyServer(folder, host)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.close()
-
-
 @pytest.fixture
 def server(folder: Path) -> Iterator[StudyServer]:
-    with running(folder) as server:
+    with serving(folder) as server:
         yield server
 
 
@@ -384,7 +371,7 @@ def test_the_newer_loopback_is_served_too(folder: Path) -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no ::1")
-    with running(folder, "::1") as server:
+    with serving(folder, "::1") as server:
         assert server.url == f"http://[::1]:{server.server_port}/"
         with contextlib.closing(HTTPConnection("::1", server.server_port, timeout=PATIENCE_S)) as connection:
             connection.request("GET", "/")
@@ -399,7 +386,7 @@ def test_a_port_that_is_taken_is_said(server: StudyServer, folder: Path) -> None
 
 
 def test_the_end_comes_at_once_though_browsers_hold_connections(folder: Path) -> None:
-    with running(folder) as server:
+    with serving(folder) as server:
         raters = [Rater(server.server_port) for _ in range(3)]
     for rater in raters:
         rater.close()

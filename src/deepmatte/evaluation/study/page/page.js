@@ -10,7 +10,8 @@ const tallLayout = matchMedia("(max-aspect-ratio: 4/5)");
 
 const PATIENCE_MS = 20000; // for one answer of the server
 const STEP = 1.4; // zoom of one press
-const LARGEST = 16; // screen pixels for one of the picture, at the most
+const LARGEST_PX = 16; // one pixel of the picture becomes at the most so large on the screen,
+const LARGEST_TIMES = 8; // or the whole picture so much larger than it fits, if that is more
 const DRAG_PX = 6; // what moves less is a click
 const PEEK_MS = 350; // a key held longer shows the photo only while it is held
 const LOUPE_PX = 220;
@@ -221,7 +222,7 @@ function layOut() {
   if (!pair || $("compare").hidden) return;
   const { clientWidth: width, clientHeight: height } = panes.left;
   const fit = Math.min(width / pair.width, height / pair.height);
-  view.zoom = Math.min(Math.max(view.zoom, 1), Math.max(LARGEST / fit, 1));
+  view.zoom = Math.min(Math.max(view.zoom, 1), Math.max(LARGEST_PX / fit, LARGEST_TIMES));
   const scale = fit * view.zoom;
   view.x = within(view.x, width / (pair.width * scale));
   view.y = within(view.y, height / (pair.height * scale));
