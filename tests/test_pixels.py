@@ -97,3 +97,24 @@ def test_a_composite_of_bytes_is_the_composite_of_their_shares() -> None:
 def test_a_composite_of_sizes_that_differ_is_refused() -> None:
     with pytest.raises(BadInput, match="do not fit"):
         pixels.composite(np.zeros((2, 3, 3)), np.zeros((3, 2, 3)), np.zeros((2, 3)))
+
+
+def test_a_picture_resized_to_its_own_size_stays_as_it_is() -> None:
+    picture = np.random.default_rng(0).random((7, 11, 2), np.float32)
+    np.testing.assert_allclose(pixels.resize(picture, 7, 11), picture, atol=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 5), (21, 50)])
+def test_a_slope_resized_is_the_slope_at_the_new_centres(height: int, width: int) -> None:
+    slope = np.broadcast_to((np.arange(20) + 0.5) / 20, (9, 20)).astype(np.float32)[..., None]
+    centres = (np.arange(width) + 0.5) / width
+    inner = slice(width // 5, -(width // 5))
+    resized = pixels.resize(slope, height, width)[:, inner, 0]
+    np.testing.assert_allclose(resized, np.broadcast_to(centres[inner], resized.shape), atol=1e-3)
+
+
+def test_a_window_shows_its_part_of_the_picture() -> None:
+    picture = np.random.default_rng(0).random((19, 30, 3), np.float32)
+    np.testing.assert_allclose(pixels.window(picture, 4, 6, 10, 21, 1, 1), picture[10:14, 21:27], atol=1e-6)
+    beyond = pixels.window(picture, 2, 3, 18, 40, 1, 1)
+    np.testing.assert_allclose(beyond, np.broadcast_to(picture[-1, -1], (2, 3, 3)), atol=1e-6)

@@ -3,13 +3,12 @@
 Pictures are float32 (H, W, 3) in [0, 1], as in pixels.
 """
 
-import math
 import re
 
 import numpy as np
 
 from deepmatte.errors import BadInput
-from deepmatte.pixels import Floats
+from deepmatte.pixels import Floats, window
 
 # The sixteen basic colour names of CSS.
 COLOURS = {
@@ -61,26 +60,4 @@ def cover(picture: Floats, height: int, width: int) -> Floats:
     have_height, have_width = picture.shape[:2]
     step = min(have_height / height, have_width / width)
     top, left = (have_height - height * step) / 2, (have_width - width * step) / 2
-    first = max(math.floor(left - step) - 1, 0)  # crop before scaling: a strip 9000 px wide may cover 10
-    middle = picture[:, first : math.ceil(left + width * step + step) + 1]
-    rows = _resample(middle, height, top, step)
-    across = _resample(rows.swapaxes(0, 1), width, left - first, step)
-    return np.ascontiguousarray(across.swapaxes(0, 1))
-
-
-def _resample(lines: Floats, count: int, start: float, step: float) -> Floats:
-    """Return `count` lines, `step` apart from `start` on. lines: (n, m, 3).
-
-    Linear between two lines when enlarging; a triangle as wide as the step when reducing, against moiré.
-    """
-    centres = start + (np.arange(count) + 0.5) * step - 0.5
-    reach = max(step, 1.0)
-    first = np.ceil(centres - reach).astype(np.int64)
-    total = np.zeros((count, *lines.shape[1:]), np.float32)
-    weights = np.zeros(count, np.float32)
-    for tap in range(2 * math.ceil(reach) + 1):
-        share = np.maximum(0, 1 - np.abs(first + tap - centres) / reach).astype(np.float32)
-        weights += share
-        total += share[:, None, None] * lines[np.clip(first + tap, 0, len(lines) - 1)]
-    total /= weights[:, None, None]
-    return total
+    return window(picture, height, width, top, left, step, step)

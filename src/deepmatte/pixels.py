@@ -5,6 +5,7 @@ An alpha is float32 (H, W) in [0, 1]; 1 is wholly foreground.
 Sizes are (height, width).
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,44 @@ def turn_upright(pixels: AnyArray, orientation: int) -> AnyArray:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return pixels
+
+
+def window(
+    picture: Floats, height: int, width: int, top: float, left: float, down: float, across: float
+) -> Floats:
+    """Return what a window of a picture shows, (height, width, C).
+
+    picture: (H, W, C); top, left: where the window's corner lies, in pixels of the picture; down, across: how
+    many of them one pixel of the window spans. Linear between two pixels when enlarging; a triangle as wide
+    as a pixel of the window when reducing, against moiré. Beyond the border the outermost pixels repeat.
+    """
+    first = min(max(math.floor(left - across) - 1, 0), picture.shape[1] - 1)
+    # Crop before scaling: a strip 9000 px wide may show 10.
+    strip = picture[:, first : max(math.ceil(left + (width + 1) * across), first) + 1]
+    rows = _resample(strip, height, top, down)
+    columns = _resample(rows.swapaxes(0, 1), width, left - first, across)
+    return np.ascontiguousarray(columns.swapaxes(0, 1))
+
+
+def resize(picture: Floats, height: int, width: int) -> Floats:
+    """Return a picture (H, W, C) as (height, width, C), as `window` does."""
+    old_height, old_width = picture.shape[:2]
+    return window(picture, height, width, 0, 0, old_height / height, old_width / width)
+
+
+def _resample(lines: Floats, count: int, start: float, step: float) -> Floats:
+    """Return `count` lines, `step` apart from `start` on. lines: (n, m, C)."""
+    centres = start + (np.arange(count) + 0.5) * step - 0.5
+    reach = max(step, 1.0)
+    first = np.ceil(centres - reach).astype(np.int64)
+    total = np.zeros((count, *lines.shape[1:]), np.float32)
+    weights = np.zeros(count, np.float32)
+    for tap in range(2 * math.ceil(reach) + 1):
+        share = np.maximum(0, 1 - np.abs(first + tap - centres) / reach).astype(np.float32)
+        weights += share
+        total += share[:, None, None] * lines[np.clip(first + tap, 0, len(lines) - 1)]
+    total /= weights[:, None, None]
+    return total
 
 
 def composite(foreground: AnyArray, background: AnyArray, alpha: AnyArray) -> Floats:
