@@ -58,10 +58,10 @@ class Records:
         """Keep a row, and the alpha (H, W) in [0, 1] where there is one. Raises BadOutput."""
         if alpha is not None and isinstance(method, Method):
             path = self.matte_path(method, case)
-            _make_folder(path.parent)
+            make_folder(path.parent)
             images.write_image(path, to_words(alpha), overwrite=True)
         path = self._row_path(method, case)
-        _make_folder(path.parent)
+        make_folder(path.parent)
         content = {"row": row.to_dict(), "fingerprint": fingerprint(method, case)}
         outputs.write_bytes(path, json.dumps(content, indent=1).encode(), overwrite=True)
 
@@ -89,7 +89,8 @@ def _checksum(path: Path, size: int, changed_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and those that it is in. Raises BadOutput."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -64,7 +64,7 @@ def run(
     BadOutput where the folder cannot be written to.
     """
     check_names(method.name for method in methods)
-    records = _open_records(output, resume)
+    records = open_records(output, resume)
     tasks = [(index, case) for case in cases for index in range(len(methods))]
     rows: dict[int, Row] = {}
     if records is not None and resume:
@@ -80,7 +80,11 @@ def run(
     return Result(tuple(rows[number] for number in range(len(tasks))))
 
 
-def _open_records(output: Path | None, resume: bool) -> Records | None:
+def open_records(output: Path | None, resume: bool) -> Records | None:
+    """Return the folder that rows are kept in, made if need be; None where none is asked for.
+
+    Raises BadInput for a folder that holds a run's rows already, unless that is to be resumed, and BadOutput.
+    """
     if output is None:
         return None
     records = Records(output)
@@ -128,7 +132,7 @@ class Bench:
             errors = None if true_alpha is None else metrics.measure(alpha, true_alpha, known)
             row = dataclasses.replace(row, errors=errors, seconds=seconds if method.is_timed else None)
         except Exception as error:  # noqa: BLE001 - the outermost loop: what any method raises is recorded
-            row, alpha = dataclasses.replace(row, failure=_describe(error)), None
+            row, alpha = dataclasses.replace(row, failure=describe(error)), None
         return self._keep(method, case, row, alpha)
 
     def _warm_up(self, method: Method | Predictions) -> None:
@@ -142,7 +146,7 @@ class Bench:
         try:
             self.records.store(method, case, row, alpha)
         except MatteError as error:
-            return dataclasses.replace(row, errors=None, seconds=None, failure=_describe(error))
+            return dataclasses.replace(row, errors=None, seconds=None, failure=describe(error))
         return row
 
     def lost(self, task: tuple[int, Case], reason: str) -> Row:
@@ -173,7 +177,8 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} × {shape[0]} px" if len(shape) == 2 else str(shape)
 
 
-def _describe(error: Exception) -> str:
+def describe(error: Exception) -> str:
+    """Return what an error says, in one line that is not too long."""
     kind = "" if isinstance(error, MatteError) else type(error).__name__
     text = ": ".join(filter(None, (kind, " ".join(str(error).split()))))
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:_FAILURE_LETTERS]
