@@ -11,6 +11,7 @@ from deepmatte.models import load_model
 from deepmatte.models.runtime import RUNTIMES
 from deepmatte.models.spec import read_spec
 from deepmatte.training import checkpoint, export, loop, recipes
+from deepmatte.training.networks import dim
 from deepmatte.training.networks.guided import HAZE, GuidedNet
 
 
@@ -95,6 +96,17 @@ def test_fields_that_a_file_does_not_read_begin_without_weight(
     torch.testing.assert_close(read[:, 1:4], written, rtol=1e-3, atol=1e-4)
     assert not read[:, 0].any()
     assert not read[:, 4:].any()
+
+
+def test_a_network_that_a_model_file_cannot_hold_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dim, "_STAGES", ((4, 2), (4, 2), (6, 3), (8, 3), (8, 3)))
+    monkeypatch.setattr(dim, "_DECODER", (8, 6, 4, 4, 4))
+    loop.Training(recipes.find("dim_smoke")).save(tmp_path / "run")
+    with pytest.raises(BadOutput, match="unpooling"):
+        export.export(tmp_path / "run", tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_a_file_of_another_network_is_refused(run: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import io
 import warnings
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -37,21 +38,12 @@ def export(run: Path | str, output: Path | str, scores: dict[str, float] | None 
     the network.
     """
     state, tensors = checkpoint.load(Path(run))
-    recipe = recipes.find(state.recipe)
-    network = build(recipe.network, **recipe.settings)
-    network.load_state_dict(tensors["average"])
-    spec = ModelSpec(
-        name=Path(output).stem,
-        version=__version__,
-        planes=network.reads_planes,  # type: ignore[arg-type]
-        fields=network.reads_fields,  # type: ignore[arg-type]
-        stride=int(network.stride),  # type: ignore[arg-type]
-        margin_px=int(network.margin_px),  # type: ignore[arg-type]
-        licence="Apache-2.0",
-        trained=datetime.date.today().isoformat(),
-        source=f"recipe {recipe.name}, {state.samples} samples in {state.seconds / 60:.0f} minutes",
-        scores=scores or {},
-    )
+    network, spec = rebuild(state, tensors["average"], Path(output).stem, scores)
+    if not network.exportable:
+        raise BadOutput(
+            f"recipe {state.recipe}: its network's unpooling has no place in a model file; use the run itself"
+            " (deepmatte.training.inference.open_run)"
+        )
     content = to_onnx(network, spec)
     worst = compare(network, content, spec)
     if worst > _TOLERANCE:
@@ -60,6 +52,31 @@ def export(run: Path | str, output: Path | str, scores: dict[str, float] | None 
         )
     outputs.write_bytes(output, content, overwrite=True)
     return spec
+
+
+def rebuild(
+    state: checkpoint.State, weights: dict[str, Any], name: str, scores: dict[str, float] | None = None
+) -> tuple[nn.Module, ModelSpec]:
+    """Return the network of a checkpoint with these weights, and what is to be said of it as a model.
+
+    Raises BadInput for a recipe that is not known.
+    """
+    recipe = recipes.find(state.recipe)
+    network = build(recipe.network, **recipe.settings)
+    network.load_state_dict(weights)
+    spec = ModelSpec(
+        name=name,
+        version=__version__,
+        planes=tuple(network.reads_planes),  # type: ignore[arg-type]
+        fields=tuple(network.reads_fields),  # type: ignore[arg-type]
+        stride=int(network.stride),  # type: ignore[arg-type]
+        margin_px=int(network.margin_px),  # type: ignore[arg-type]
+        licence="Apache-2.0",
+        trained=datetime.date.today().isoformat(),
+        source=f"recipe {recipe.name}, {state.samples} samples in {state.seconds / 60:.0f} minutes",
+        scores=scores or {},
+    )
+    return network, spec
 
 
 def to_onnx(network: nn.Module, spec: ModelSpec) -> bytes:

@@ -41,6 +41,7 @@ class DeepImageMatting(nn.Module):
 
     reads_planes = framing.PICTURE_PLANES
     reads_fields = ()
+    exportable = False
     stride = 32
     # How far an output pixel can see: 5 poolings, fc6 at 1/32 and the decoder's 5 × 5 kernels, rounded up.
     margin_px = 288

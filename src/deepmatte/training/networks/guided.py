@@ -51,6 +51,7 @@ class GuidedNet(nn.Module):
 
     reads_planes = framing.PLANES
     reads_fields = guides.FIELDS
+    exportable = True
     stride = 16
     margin_px = framing.MARGIN_PX
 
