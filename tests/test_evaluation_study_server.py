@@ -195,9 +195,17 @@ def test_votes_that_make_no_sense_are_refused(
     assert rater.vote(0, "left") == 200  # on the same connection
 
 
-@pytest.mark.parametrize("name", [3, "x" * 81, "a\nb", None])
-def test_names_that_are_no_names_are_refused(rater: Rater, name: object) -> None:
+@pytest.mark.parametrize("name", [3, None, ["Ann"]])
+def test_names_that_are_no_texts_are_refused(rater: Rater, name: object) -> None:
     assert rater.ask("POST", "/api/raters", {"name": name})[0] == 400
+
+
+def test_names_are_kept_readable_and_short(server: StudyServer, folder: Path, rater: Rater) -> None:
+    for name in (" Ann\nB.\0 ", "x" * 200, "Ωμέγα"):
+        assert rater.ask("POST", "/api/raters", {"name": name})[0] == 201
+    with contextlib.closing(sqlite3.connect(folder / "votes.sqlite")) as database:
+        names = [name for (name,) in database.execute("SELECT name FROM raters ORDER BY number")]
+    assert names == ["", "AnnB.", "x" * 80, "Ωμέγα"]
 
 
 def test_who_has_no_code_is_unknown(server: StudyServer, rater: Rater) -> None:

@@ -239,9 +239,10 @@ class _Handler(BaseHTTPRequestHandler):
         content = self._body()
         if path == "/api/raters":
             name = content.get("name", "")
-            if not isinstance(name, str) or len(name) > MAX_NAME_LETTERS or not name.isprintable():
-                raise BadInput(f"the name is wrong; expected at most {MAX_NAME_LETTERS} letters")
-            self._send_json({"code": self.server.votes.enrol(name.strip())}, HTTPStatus.CREATED)
+            if not isinstance(name, str):
+                raise BadInput("the name is wrong; expected a text")
+            name = "".join(letter for letter in name if letter.isprintable()).strip()[:MAX_NAME_LETTERS]
+            self._send_json({"code": self.server.votes.enrol(name)}, HTTPStatus.CREATED)
             return
         pair, spent = (_whole_number(content, name) for name in ("pair", "milliseconds"))
         choice = str(content.get("choice"))

@@ -310,7 +310,8 @@ function drawUnder(canvas, picture, pane) {
   canvas.width = canvas.height = Math.round(size * devicePixelRatio);
   canvas.style.width = canvas.style.height = `${size}px`;
   canvas.style.left = `${pointer.x - size / 2}px`;
-  canvas.style.top = `${pointer.y - size / 2 - pointer.lift * size}px`;
+  const top = pointer.y - size / 2 - pointer.lift * size;
+  canvas.style.top = `${pointer.lift ? Math.max(top, 0) : top}px`;
   const drawing = canvas.getContext("2d");
   drawing.fillStyle = getComputedStyle(pane).backgroundColor;
   drawing.fillRect(0, 0, canvas.width, canvas.height);
