@@ -90,6 +90,7 @@ def test_a_failure_is_one_line_and_exit_1_and_the_rest_is_printed(
         ("--model nowhere.onnx", "nowhere.onnx"),
         ("--resume", "no --output is given"),
         ("--output new --resume", "new does not exist"),
+        ("--html nowhere/report.html --output new", "the folder nowhere does not exist"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_1(
@@ -103,6 +104,22 @@ def test_bad_input_is_one_line_and_exit_1(
     assert err.count("\n") == 1
     assert said in err
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_report_is_written_and_replaced_only_when_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("--predictions black --html report.html") == 0
+    first = Path("report.html").read_text("utf-8")
+    assert first.startswith("<!doctype html>")
+    assert "<h1>photos</h1>" in first
+    capsys.readouterr()
+    assert evaluate("--predictions truth --html report.html") == 1
+    assert "add --overwrite" in capsys.readouterr().err
+    assert Path("report.html").read_text("utf-8") == first
+    assert evaluate("--predictions truth --html report.html --overwrite") == 0
+    assert "truth" in Path("report.html").read_text("utf-8")
+    assert {path.name for path in folder.iterdir()} == {"photos", "truth", "black", "report.html"}
 
 
 @pytest.mark.parametrize("arguments", ["--workers 0", "--workers two", "--against a,,b"])

@@ -1,7 +1,9 @@
 """The commands of those who measure: evaluate."""
 
 import argparse
+import contextlib
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from deepmatte.cli.console import (
     whole_number,
 )
 from deepmatte.errors import BadInput
+from deepmatte.outputs import check_target
 
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
@@ -37,6 +40,8 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     add("--against", metavar="NAME,...", type=names, action="extend", help="methods to compare those with")
     add("--output", metavar="DIR", help="keep mattes and measurements there as they come")
     add("--resume", action="store_true", help="go on with the run that --output holds")
+    add("--html", metavar="FILE", help="write a report with tables and pictures of the worst places")
+    add("--overwrite", action="store_true", help="replace a report that exists; --resume does so too")
     add(
         "--workers",
         metavar="N",
@@ -52,12 +57,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.resume and (output is None or not output.exists()):
         found = f"{output} does not exist" if output else "no --output is given"
         raise BadInput(f"{found}, so there is no run to resume; leave out --resume")
-    with extra("evaluate"):
+    with extra("evaluate"), contextlib.ExitStack() as stack:
         from deepmatte.evaluation import benchmarks, runs, tables
 
         cases = benchmarks.find_cases(Path(arguments.directory))
         methods = _chosen_methods(arguments, cases)
-    with progress_bar() as progress:
+        if arguments.html:
+            check_target(arguments.html, arguments.overwrite or arguments.resume)
+            output = output or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        progress = stack.enter_context(progress_bar())
         result = runs.run(
             cases,
             methods,
@@ -66,6 +74,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             progress=lambda step, done, total: progress(step, done / total),
         )
+        if arguments.html:
+            _write_report(arguments, result, cases, methods, output, progress)
     if arguments.json:
         print_json(tables.document(result))
     else:
@@ -75,6 +85,29 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if complaint := tables.complaint(result):
         print("deepmatte:", complaint, file=sys.stderr)
     return 1 if complaint else 0
+
+
+def _write_report(
+    arguments: argparse.Namespace,
+    result: Any,
+    cases: list[Any],
+    methods: list[Any],
+    output: Any,
+    progress: Any,
+) -> None:
+    from deepmatte.evaluation.records import Records
+    from deepmatte.evaluation.report import write_report
+
+    write_report(
+        Path(arguments.html),
+        result,
+        cases,
+        methods,
+        Records(output),
+        title=Path(arguments.directory).resolve().name,
+        overwrite=arguments.overwrite or arguments.resume,
+        progress=lambda done, total: progress("writing the report", done / total),
+    )
 
 
 def _chosen_methods(arguments: argparse.Namespace, cases: list[Any]) -> list[Any]:
