@@ -146,7 +146,7 @@ def test_a_whole_session_is_reported_exactly_as_it_was_clicked(
     browser: Browser, server: StudyServer, study: Study, folder: Path
 ) -> None:
     clicked: dict[int, tuple[Pair, str, str]] = {}
-    with opened(browser, server) as page:
+    with opened(browser, server, viewport={"width": 800, "height": 520}) as page:
         start(page, "Ann")
         for number in range(1, PAIRS + 1):
             clicked[number] = rate(page, study, number)
@@ -178,11 +178,11 @@ def test_a_whole_session_is_reported_exactly_as_it_was_clicked(
         page.wait_for_selector('body[data-state="finish"]')
         page.get_by_role("button", name="Start as another person").click()  # at the same machine
         start(page)
-        for number in range(1, PAIRS + 1):
-            rate(page, study, number, fails_checks=True)
-            if number < PAIRS:
-                wait_for(page, number + 1)
-        page.wait_for_selector('body[data-state="finish"]')
+        for more in range(1, PAIRS):
+            pair, *_ = rate(page, study, more, fails_checks=True)
+            wait_for(page, more + 1)
+            if pair.is_check:
+                break
 
     report = make_report(folder)
     kept = [(pair, chosen, side) for pair, chosen, side in clicked.values() if not pair.is_check]
@@ -197,11 +197,11 @@ def test_a_whole_session_is_reported_exactly_as_it_was_clicked(
     assert {name: table.votes for name, table in report.by_background.items()} == {"black": 6, "white": 6}
     assert [(each.votes, each.checks, each.missed, each.is_excluded) for each in report.raters] == [
         (12, 2, 0, False),
-        (12, 2, 2, True),
+        (more - 1, 1, 1, True),
     ]
     with contextlib.closing(sqlite3.connect(folder / "votes.sqlite")) as database:
         assert database.execute("SELECT name FROM raters").fetchall() == [("Ann",), ("",)]
-        assert database.execute("SELECT COUNT(*) FROM votes").fetchone() == (2 * PAIRS,)
+        assert database.execute("SELECT COUNT(*) FROM votes").fetchone() == (PAIRS + more,)
 
 
 def transforms(page: Page) -> list[str]:
@@ -282,13 +282,21 @@ def test_the_loupe_shows_what_is_under_it_on_both_sides(page: Page) -> None:
     assert page.locator("canvas:visible").count() == 0
 
 
+# A key pressed from outside may stay down for long where the machine is busy; this one does not.
+SHORT_PRESS = """key => {
+    for (const kind of ['keydown', 'keyup']) {
+        document.activeElement.dispatchEvent(new KeyboardEvent(kind, { key, bubbles: true }));
+    }
+}"""
+
+
 def test_the_photo_is_fetched_when_it_is_asked_for(browser: Browser, server: StudyServer) -> None:
     asked: list[str] = []
     with opened(browser, server) as page:
         page.on("request", lambda request: asked.append(request.url))
         start(page)
         assert not [url for url in asked if url.endswith(".jpg")]
-        page.keyboard.press("o")
+        page.evaluate(SHORT_PRESS, "o")
         page.wait_for_selector("#stage.photo-on")
         assert len({url for url in asked if url.endswith(".jpg")}) == 1
         assert page.locator("#stage img.original").count() == 2
@@ -296,6 +304,18 @@ def test_the_photo_is_fetched_when_it_is_asked_for(browser: Browser, server: Stu
         page.click("#pane-left")  # only puts the photo away
         assert page.locator("#stage.photo-on").count() == 0
         wait_for(page, 1)
+
+
+def test_the_photo_goes_when_a_key_that_was_held_is_let_go(page: Page) -> None:
+    page.keyboard.down("o")
+    page.wait_for_selector("#stage.photo-on")
+    page.wait_for_function("performance.now() - photoSince > PEEK_MS")
+    page.keyboard.up("o")
+    assert page.locator("#stage.photo-on").count() == 0
+    page.evaluate(SHORT_PRESS, "o")
+    page.wait_for_selector("#stage.photo-on")
+    page.evaluate(SHORT_PRESS, "o")
+    assert page.locator("#stage.photo-on").count() == 0
 
 
 def test_the_background_goes_on_around_the_pictures(page: Page, study: Study) -> None:
@@ -413,7 +433,7 @@ def test_nothing_that_reaches_the_browser_tells_a_name(browser: Browser, server:
         requests: list[Request] = []
         page.on("requestfinished", lambda request: requests.append(request))
         start(page)
-        page.keyboard.press("o")
+        page.click("#photo")
         page.wait_for_selector("#stage.photo-on")
         page.keyboard.press("ArrowLeft")
         wait_for(page, 2)

@@ -408,7 +408,7 @@ const KEYS = {
   " ": () => choose("none"),
   Backspace: goBack,
   Enter: keep,
-  o: () => { photoSince = photoIsOn() ? null : performance.now(); showPhoto(!photoIsOn()); },
+  o: (event) => { photoSince = photoIsOn() ? null : event.timeStamp; showPhoto(!photoIsOn()); },
   l: toggleLoupe,
   "+": () => zoom(STEP),
   "=": () => zoom(STEP),
@@ -433,12 +433,12 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (!(key in KEYS)) return;
   event.preventDefault();
-  if (!event.repeat || REPEATED.has(key)) KEYS[key]();
+  if (!event.repeat || REPEATED.has(key)) KEYS[key](event);
 });
 
 document.addEventListener("keyup", (event) => {
   if (event.key.toLowerCase() !== "o" || photoSince === null) return;
-  if (performance.now() - photoSince > PEEK_MS) showPhoto(false);
+  if (event.timeStamp - photoSince > PEEK_MS) showPhoto(false);
   photoSince = null;
 });
 
