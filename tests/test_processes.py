@@ -49,6 +49,10 @@ def unlucky(task: int, reason: str) -> int:
     raise AssertionError(reason)
 
 
+def test_without_workers_the_work_is_done_here() -> None:
+    assert list(do_all([1, 2], work, lost, workers=0)) == [(0, (1, os.getpid())), (1, (2, os.getpid()))]
+
+
 def doze(task: int) -> int:
     time.sleep(0 if task == 0 else 60)
     return os.getpid()

@@ -76,8 +76,11 @@ def do_all(
     """Yield each task's number and what came of it, as they are done. Tasks are taken one by one.
 
     work: a function of a module, or data, that raises nothing and returns no None; lost: called here with a
-    task whose process ended, and how; workers: how many processes, at least one.
+    task whose process ended, and how; workers: how many processes, 0 to do the work in this one.
     """
+    if not workers:
+        yield from enumerate(map(work, tasks))
+        return
     waiting = iter(enumerate(tasks))
     crew: list[_Worker[Task, Done]] = []
     try:

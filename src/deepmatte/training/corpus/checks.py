@@ -1,15 +1,30 @@
-"""What may be wrong with a corpus folder."""
+"""What may be wrong with a corpus: files, alphas, colours, doubles, and tests that leak into training."""
 
-from collections.abc import Iterator
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmatte.training.corpus import manifest
+from deepmatte import images
+from deepmatte.errors import MatteError
+from deepmatte.outputs import show
+from deepmatte.pixels import AnyArray
+from deepmatte.processes import do_all
+from deepmatte.sources import Encoded
+from deepmatte.training.corpus import layers
+from deepmatte.training.corpus.manifest import Entry
+from deepmatte.training.corpus.signatures import Gallery, Signature, sign
+from deepmatte.training.corpus.store import Store
+
+FRINGE = 0.5  # shares of an old background above this are told
+
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found. subject: in a word; files: which it is about; is_fault: or else only worth knowing."""
+    """What was found. subject: in a word; files: which it is about; is_fault: or else only worth a look."""
 
     subject: str
     files: tuple[str, ...]
@@ -17,19 +32,97 @@ class Finding:
     is_fault: bool = True
 
 
-def check(directory: Path) -> list[Finding]:
-    """Return what is wrong with a corpus folder, nothing if all is well.
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What one file showed. digest: SHA-256 of its bytes; signature: None where it cannot be read."""
 
-    Raises BadInput where its manifest cannot be read.
+    entry: Entry
+    findings: tuple[Finding, ...]
+    digest: str = ""
+    signature: Signature | None = None
+
+
+def check(path: Path, *, workers: int = 0, progress: Progress | None = None) -> list[Finding]:
+    """Return what is wrong with a corpus, a folder or a packed one, in the order of its manifest.
+
+    workers: how many processes look at pictures, 0 for this one. Raises BadInput where its manifest cannot
+    be read.
     """
-    entries = manifest.read(directory, needs_licence=False)
-    return [finding for entry in entries for finding in _check_entry(Path(directory), entry)]
+    store = Store(Path(path))
+    entries = store.entries(needs_licence=False)
+    inspections: dict[int, Inspection] = {}
+    work, lost = functools.partial(inspect, store), _lost
+    for number, inspection in do_all(entries, work, lost, workers):
+        inspections[number] = inspection
+        if progress is not None:
+            progress("looking", len(inspections) / len(entries))
+    ordered = [inspections[number] for number in range(len(entries))]
+    return [*(finding for each in ordered for finding in each.findings), *_compare(ordered)]
 
 
-def _check_entry(directory: Path, entry: manifest.Entry) -> Iterator[Finding]:
-    if not entry.licence:
-        yield Finding("licence", (entry.file,), "has no licence; expected one, or unknown")
-    if not (directory / entry.file).is_file():
-        yield Finding("missing", (entry.file,), "is listed but not there")
-    elif entry.sha256 and manifest.digest(directory / entry.file) != entry.sha256:
-        yield Finding("changed", (entry.file,), "is not the file that the manifest describes")
+def inspect(store: Store, entry: Entry) -> Inspection:
+    """Look at one file of a corpus."""
+    findings = [] if entry.licence else [_fault("licence", entry, "has no licence; expected one, or unknown")]
+    try:
+        content = store.content(entry)
+        digest = hashlib.sha256(content).hexdigest()
+        if entry.sha256 not in ("", digest):
+            findings.append(_fault("changed", entry, "is not the file that the manifest describes"))
+        source = Encoded(entry.file, content)
+        if entry.kind == "background":
+            return Inspection(entry, tuple(findings), digest, sign(images.read_photo(source).pixels))
+        colours, alpha = layers.read_foreground(source)
+    except MatteError as error:
+        message = str(error)
+        for name in (f"{store.path}/{entry.file}", entry.file):
+            message = message.removeprefix(f"{show(name)} ")
+        return Inspection(entry, (*findings, _fault("unusable", entry, message)))
+    return Inspection(entry, (*findings, *_judge(entry, colours, alpha)), digest, sign(colours, alpha))
+
+
+def _lost(entry: Entry, reason: str) -> Inspection:
+    return Inspection(entry, (_fault("unusable", entry, f"cannot be looked at: {reason}"),))
+
+
+def _fault(subject: str, entry: Entry, message: str) -> Finding:
+    return Finding(subject, (entry.file,), message)
+
+
+def _judge(entry: Entry, colours: AnyArray, alpha: AnyArray) -> Iterator[Finding]:
+    """Yield what is worth a look in a foreground that can be used."""
+    if layers.is_two_valued(alpha):
+        yield Finding("two-valued", (entry.file,), "has an alpha of only 0 and 1, no soft edge", False)
+    if layers.is_hazy(alpha):
+        yield Finding("haze", (entry.file,), "is hardly anywhere quite transparent", False)
+    fringe = layers.measure_fringe(colours, alpha)
+    for name, share in (("dark", fringe.dark), ("light", fringe.light)):
+        if share > FRINGE:
+            told = f"has {name} fringes: {min(share, 1):.0%} of an old background's colour in its soft pixels"
+            yield Finding(f"{name} fringe", (entry.file,), told, False)
+    if layers.is_bare(colours, alpha):
+        yield Finding("bare", (entry.file,), "has one colour where its alpha ends, not its own continued", False)
+
+
+def _compare(inspections: Iterable[Inspection]) -> Iterator[Finding]:
+    """Yield doubles, and tests that are related to what is trained on."""
+    digests: dict[str, str] = {}
+    galleries = {split: {kind: Gallery() for kind in ("foreground", "background")} for split in _SPLITS}
+    for each in inspections:
+        if each.signature is None:
+            continue
+        entry, seen = each.entry, galleries[each.entry.split]
+        first = digests.setdefault(each.digest, entry.file)
+        if first != entry.file:
+            yield Finding("double", (first, entry.file), "are the same file")
+        else:
+            same = seen[entry.kind].same(each.signature)
+            if same:
+                yield Finding("alike", (same[0], entry.file), "look the same", False)
+        for other in {"train": ("test",), "test": ("train",)}.get(entry.split, ()):
+            leaks = galleries[other][entry.kind].related(each.signature)
+            if leaks:
+                yield Finding("leak", (leaks[0], entry.file), "show one subject, in training and in a test")
+        seen[entry.kind].add(entry.file, each.signature)
+
+
+_SPLITS = ("train", "test", "")

@@ -1,4 +1,4 @@
-"""A folder of foregrounds and backgrounds, read into memory.
+"""A corpus of foregrounds and backgrounds, read into memory.
 
 Its manifest (see `manifest`) lists foregrounds, which are straight-alpha pictures whose colours are valid
 wherever alpha is above 0, and backgrounds, which are photographs.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deepmatte import images
 from deepmatte.errors import BadInput
 from deepmatte.pixels import Bytes, to_bytes, to_unit
-from deepmatte.training.corpus import manifest
+from deepmatte.training.corpus.store import Store
 
 # Enough soft pixels of a foreground to centre crops on.
 _CENTRES = 4000
@@ -49,13 +49,14 @@ class Library:
 
 
 def read(directory: Path) -> Library:
-    """Read a whole corpus folder, but for what its manifest keeps for tests.
+    """Read a whole corpus, a folder or a packed one, but for what its manifest keeps for tests.
 
     Raises BadInput if the manifest or a file it names cannot be read, and for a file without a licence.
     """
-    entries = [entry for entry in manifest.read(directory) if entry.split != "test"]
+    store = Store(Path(directory))
+    entries = [entry for entry in store.entries() if entry.split != "test"]
     with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(lambda entry: images.read_photo(directory / entry.file), entries))
+        pictures = list(pool.map(lambda entry: images.read_photo(store.source(entry)), entries))
     foregrounds: dict[str, list[Foreground]] = {}
     backgrounds = []
     for entry, photo in zip(entries, pictures, strict=True):

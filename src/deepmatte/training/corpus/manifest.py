@@ -75,10 +75,23 @@ def read(directory: Path, *, needs_licence: bool = True) -> list[Entry]:
     if len(found) > 1:
         raise BadInput(f"{show(directory)} has both {CSV} and {PARQUET}; remove the one that is out of date")
     path = directory / found[0]
-    rows = _read_csv(path) if found[0] == CSV else _read_parquet(path)
-    entries = [_entry(row, path) for row in rows]
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{show(path)} cannot be read: {error.strerror}") from error
+    return parse(content, str(path), needs_licence=needs_licence)
+
+
+def parse(content: bytes, name: str, *, needs_licence: bool = True) -> list[Entry]:
+    """Return what a manifest lists, given its bytes. name: its path, whose suffix tells the form.
+
+    Raises BadInput as `read` does.
+    """
+    shown = show(name)
+    rows = _from_parquet(content, shown) if name.endswith(".parquet") else _from_csv(content, shown)
+    entries = [_entry(row, shown) for row in rows]
     if twice := _twice(entry.file for entry in entries):
-        raise BadInput(f"{show(path)} lists {name_some(twice)} twice; expected each file once")
+        raise BadInput(f"{shown} lists {name_some(twice)} twice; expected each file once")
     if needs_licence:
         check_licences(entries)
     return entries
@@ -119,42 +132,41 @@ def digest(path: Path) -> str:
         raise BadInput(f"{show(path)} cannot be read: {error.strerror}") from error
 
 
-def _entry(row: Mapping[str, str], path: Path) -> Entry:
+def _entry(row: Mapping[str, str], shown: str) -> Entry:
     file = row.get("file") or ""
     if not file or row.get("group") is None:
-        raise BadInput(f"{show(path)} has a row without file or group; expected both columns")
+        raise BadInput(f"{shown} has a row without file or group; expected both columns")
     known = {column: (row.get(column) or "").strip() for column in COLUMNS} | {"file": file}
     known["kind"] = known["kind"] or file.split("/")[0]
     extra = tuple((column, text) for column, text in row.items() if column not in COLUMNS)
     try:
         return Entry(**known, extra=extra)
     except BadInput as error:
-        raise BadInput(f"{show(path)}: {error}") from None
+        raise BadInput(f"{shown}: {error}") from None
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
+def _from_csv(content: bytes, shown: str) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="", restval="", strict=True)
-            rows = list(reader)
-            columns = reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{show(path)} cannot be read: {error}") from error
-    if too_long := next((row for row in rows if "" in row and "" not in columns), None):
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, restkey="", restval="", strict=True)
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{shown} cannot be read: {error}") from error
+    if too_long := next((row for row in rows if isinstance(row.get(""), list)), None):
         raise BadInput(
-            f"{show(path)} has more cells for {show(too_long.get('file', ''))} than it has columns;"
+            f"{shown} has more cells for {show(too_long.get('file', ''))} than it has columns;"
             " put text that holds a comma in quotes"
         )
     return rows
 
 
-def _read_parquet(path: Path) -> list[dict[str, str]]:
+def _from_parquet(content: bytes, shown: str) -> list[dict[str, str]]:
     from pyarrow import ArrowException, parquet
 
     try:
-        rows = parquet.read_table(path).to_pylist()
+        rows = parquet.read_table(io.BytesIO(content)).to_pylist()
     except (OSError, ArrowException) as error:
-        raise BadInput(f"{show(path)} cannot be read: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{shown} cannot be read: {str(error).splitlines()[0]}") from error
     return [{column: "" if cell is None else str(cell) for column, cell in row.items()} for row in rows]
 
 

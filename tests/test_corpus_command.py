@@ -1,0 +1,40 @@
+"""`deepmatte corpus`, as users type it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_corpus import write_corpus
+
+from deepmatte import cli, images
+
+
+def test_a_sound_corpus_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = write_corpus(tmp_path)
+    assert cli.main(["corpus", "check", str(corpus), "--workers", "1"]) == 0
+    assert capsys.readouterr() == ("", f"deepmatte: {corpus}: faults: 0, notes: 0\n")
+
+
+def test_faults_are_listed_by_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = write_corpus(tmp_path)
+    (corpus / "background/1.png").unlink()
+    check = ["corpus", "check", str(corpus), "--workers", "1"]
+    assert cli.main(check) == 1
+    assert capsys.readouterr().out == "background/1.png: cannot be read: No such file or directory\n"
+    assert cli.main([*check, "--json"]) == 1
+    assert [finding["subject"] for finding in json.loads(capsys.readouterr().out)] == ["unusable"]
+
+
+def test_notes_are_faults_when_told_to_be_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = write_corpus(tmp_path)
+    photo = images.read_photo(corpus / "background/0.png")
+    images.write_image(corpus / "background/1.png", photo.pixels[:, ::-1], overwrite=True)
+    check = ["corpus", "check", str(corpus), "--workers", "1"]
+    assert cli.main(check) == 0
+    assert capsys.readouterr().out.startswith("note: background/0.png, background/1.png: look the same")
+    assert cli.main([*check, "--strict"]) == 1
+
+
+def test_corpus_alone_is_wrong_use() -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["corpus"])
