@@ -121,6 +121,12 @@ class Study:
         """Return the pairs by their keys."""
         return {pair.key: pair for pair in self.pairs}
 
+    @cached_property
+    def pictures(self) -> frozenset[str]:
+        """Return the names of all files in pictures/."""
+        cutouts = {name for pair in self.pairs for name in (pair.first_picture, pair.second_picture)}
+        return frozenset(cutouts | {photo.picture for photo in self.photos})
+
     def photo(self, name: str) -> Photo:
         """Return the photo of that name."""
         return next(photo for photo in self.photos if photo.name == name)
@@ -149,9 +155,7 @@ def read_study(directory: Path) -> Study:
         raise BadInput(f"{show(path)} cannot be read as JSON ({error}); make the study again") from error
     except BadInput as error:
         raise BadInput(f"{show(path)}: {error}") from None
-    pictures = {photo.picture for photo in study.photos}
-    pictures |= {name for pair in study.pairs for name in (pair.first_picture, pair.second_picture)}
-    missing = [name for name in sorted(pictures) if not (directory / PICTURE_FOLDER / name).is_file()]
+    missing = [name for name in sorted(study.pictures) if not (directory / PICTURE_FOLDER / name).is_file()]
     if missing:
         raise BadInput(f"{show(directory / PICTURE_FOLDER)} lacks {', '.join(missing)}; make the study again")
     return study

@@ -80,7 +80,7 @@ class StudyServer(ThreadingHTTPServer):
         address = loopback_address(host)
         self.study: Study = read_study(directory)
         self.pictures = {
-            f"/pictures/{name}": directory / PICTURE_FOLDER / name for name in _picture_names(self.study)
+            f"/pictures/{name}": directory / PICTURE_FOLDER / name for name in self.study.pictures
         }
         page = resources.files("deepmatte.evaluation.study") / "page"
         self.page = {path: (page / name).read_bytes() for path, name in _PAGE.items()}
@@ -149,13 +149,8 @@ def loopback_address(host: str) -> str:
         pass
     raise BadInput(
         f"the host is {host!r}; expected a loopback address such as 127.0.0.1: a study is served to this"
-        " machine only. For raters elsewhere put a web server with a login in front, or let them use ssh -L"
+        " machine only. Raters elsewhere can come in by ssh -L"
     )
-
-
-def _picture_names(study: Study) -> set[str]:
-    names = {photo.picture for photo in study.photos}
-    return names | {name for pair in study.pairs for name in (pair.first_picture, pair.second_picture)}
 
 
 def _is_this_machine(host: str) -> bool:
