@@ -38,3 +38,17 @@ def test_notes_are_faults_when_told_to_be_strict(tmp_path: Path, capsys: pytest.
 def test_corpus_alone_is_wrong_use() -> None:
     with pytest.raises(SystemExit, match="2"):
         cli.main(["corpus"])
+
+
+def test_a_sheet_is_drawn_and_its_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus, output = write_corpus(tmp_path), str(tmp_path / "sheet.png")
+    options = ["--count", "3", "--side", "30", "--columns", "3", "--over", "black", "--alpha", "--seed", "5"]
+    draw = ["corpus", "sheet", str(corpus), "--output", output, *options]
+    assert cli.main(draw) == 0
+    assert capsys.readouterr().out.startswith("row 1: foreground/")
+    assert images.read_photo(output).pixels.shape == (38, 196, 3)
+    assert cli.main(draw) == 1
+    assert "sheet.png exists already" in capsys.readouterr().err
+    (corpus / "foreground/soft/0.png").unlink()
+    assert cli.main([*draw, "--overwrite", "--group", "soft", "--kind", "foreground"]) == 1
+    assert "soft/0.png does not exist" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The commands of those who gather training data: corpus check."""
+"""The commands of those who gather training data: corpus check, corpus sheet."""
 
 import argparse
 import dataclasses
@@ -6,7 +6,15 @@ import os
 import sys
 from pathlib import Path
 
-from deepmatte.cli.console import Command, command_group, extra, print_json, progress_bar, whole_number
+from deepmatte.cli.console import (
+    Command,
+    command_group,
+    extra,
+    names,
+    print_json,
+    progress_bar,
+    whole_number,
+)
 
 
 def _add_workers(command: argparse.ArgumentParser) -> None:
@@ -44,10 +52,54 @@ def _check(arguments: argparse.Namespace) -> int:
     return 1 if faults or (arguments.strict and notes) else 0
 
 
+def _add_sheet(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("corpus", metavar="CORPUS", help="a folder with manifest.csv, or a packed corpus")
+    add("--output", metavar="FILE", required=True, help="the picture to write, such as sheet.png")
+    add("--count", metavar="N", type=whole_number, help="how many are shown (default: 24)")
+    add("--group", metavar="NAME,...", type=names, help="choose from these groups only")
+    add("--kind", choices=("foreground", "background"), default="foreground", help="default: %(default)s")
+    add("--seed", metavar="K", type=int, default=0, help="decides which are shown (default: 0)")
+    add("--side", metavar="PX", type=whole_number, help="of each picture (default: 384)")
+    add("--columns", metavar="N", type=whole_number, help="pictures in a row")
+    add("--over", metavar="COLOUR|checks|photos", help="what foregrounds lie on (default: checks)")
+    add("--alpha", action="store_true", help="show each alpha beside its picture")
+    add("--overwrite", action="store_true", help="replace a picture that exists")
+
+
+def _sheet(arguments: argparse.Namespace) -> int:
+    with extra("corpus"):
+        from deepmatte.training.corpus.sheet import COUNT, Look, write_sheet
+    plain = Look()
+    look = Look(
+        arguments.side or plain.side_px, arguments.columns, arguments.over or plain.over, arguments.alpha
+    )
+    with progress_bar() as progress:
+        sheet = write_sheet(
+            Path(arguments.corpus),
+            Path(arguments.output),
+            count=arguments.count or COUNT,
+            groups=arguments.group or (),
+            kind=arguments.kind,
+            seed=arguments.seed,
+            look=look,
+            progress=progress,
+            overwrite=arguments.overwrite,
+        )
+    for number, row in enumerate(sheet.shown, start=1):
+        print(f"row {number}: {', '.join(row)}")
+    for failure in sheet.failures:
+        print("deepmatte:", failure, file=sys.stderr)
+    return 1 if sheet.failures else 0
+
+
 COMMANDS = (
     command_group(
         "corpus",
-        (Command("check", _add_check, _check, "look for faults in a corpus folder"),),
+        (
+            Command("check", _add_check, _check, "look for faults in a corpus"),
+            Command("sheet", _add_sheet, _sheet, "draw many pictures of a corpus in one"),
+        ),
         "make, gather and check foregrounds with true alphas to train on",
     ),
 )
