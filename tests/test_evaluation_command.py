@@ -89,6 +89,7 @@ def test_a_failure_is_one_line_and_exit_1_and_the_rest_is_printed(
         ("--against closed-form,no", "there is no method 'no'"),
         ("--model nowhere.onnx", "nowhere.onnx"),
         ("--resume", "no --output is given"),
+        ("--mattes-only", "without --output"),
         ("--output new --resume", "new does not exist"),
         ("--html nowhere/report.html --output new", "the folder nowhere does not exist"),
     ],
@@ -120,6 +121,22 @@ def test_a_report_is_written_and_replaced_only_when_told(
     assert evaluate("--predictions truth --html report.html --overwrite") == 0
     assert "truth" in Path("report.html").read_text("utf-8")
     assert {path.name for path in folder.iterdir()} == {"photos", "truth", "black", "report.html"}
+
+
+def test_a_report_may_go_to_the_folder_that_the_run_makes(folder: Path) -> None:
+    assert evaluate("--predictions black --output new --html new/report.html") == 0
+    assert Path("new/report.html").is_file()
+    assert Path("new/rows/black/trimap1/a.json").is_file()
+
+
+def test_photos_without_truth_get_mattes_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree("photos/alpha")
+    assert evaluate("--predictions black --output out") == 1
+    assert "no alpha/" in capsys.readouterr().err
+    assert evaluate("--predictions black --output out --mattes-only --json --html out/report.html") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [row["errors"] for row in report["rows"]] == [None] * 4
+    assert report["ranks"] == {}
 
 
 @pytest.mark.parametrize("arguments", ["--workers 0", "--workers two", "--against a,,b"])

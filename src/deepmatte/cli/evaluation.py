@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from deepmatte.cli.console import (
     whole_number,
 )
 from deepmatte.errors import BadInput
-from deepmatte.outputs import check_target
+from deepmatte.outputs import check_target, show
 
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     )
     add("--against", metavar="NAME,...", type=names, action="extend", help="methods to compare those with")
     add("--output", metavar="DIR", help="keep mattes and measurements there as they come")
+    add("--mattes-only", action="store_true", help="measure no errors: for photos without true alphas")
     add("--resume", action="store_true", help="go on with the run that --output holds")
     add("--html", metavar="FILE", help="write a report with tables and pictures of the worst places")
     add("--overwrite", action="store_true", help="replace a report that exists; --resume does so too")
@@ -54,22 +56,20 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output) if arguments.output else None
-    if arguments.resume and (output is None or not output.exists()):
-        found = f"{output} does not exist" if output else "no --output is given"
-        raise BadInput(f"{found}, so there is no run to resume; leave out --resume")
+    _check_flags(arguments, output)
     with extra("evaluate"), contextlib.ExitStack() as stack:
         from deepmatte.evaluation import benchmarks, runs, tables
 
-        cases = benchmarks.find_cases(Path(arguments.directory))
+        cases = benchmarks.find_cases(Path(arguments.directory), needs_truth=not arguments.mattes_only)
+        if arguments.mattes_only:
+            cases = [dataclasses.replace(case, alpha_path=None) for case in cases]
         methods = _chosen_methods(arguments, cases)
-        if arguments.html:
-            check_target(arguments.html, arguments.overwrite or arguments.resume)
-            output = output or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        output = output or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         progress = stack.enter_context(progress_bar())
         result = runs.run(
             cases,
             methods,
-            output=output,
+            output=output if arguments.output or arguments.html else None,
             workers=arguments.workers,
             resume=arguments.resume,
             progress=lambda step, done, total: progress(step, done / total),
@@ -85,6 +85,19 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if complaint := tables.complaint(result):
         print("deepmatte:", complaint, file=sys.stderr)
     return 1 if complaint else 0
+
+
+def _check_flags(arguments: argparse.Namespace, output: Path | None) -> None:
+    """Raise BadInput or BadOutput for flags that do not go together, before any work."""
+    if arguments.resume and (output is None or not output.exists()):
+        found = f"{show(output)} does not exist" if output else "no --output is given"
+        raise BadInput(f"{found}, so there is no run to resume; leave out --resume")
+    if arguments.mattes_only and output is None:
+        raise BadInput("--mattes-only is given without --output; name a folder for the mattes")
+    if arguments.html:
+        is_made_later = output is not None and not output.exists() and Path(arguments.html).parent == output
+        if not is_made_later:
+            check_target(arguments.html, arguments.overwrite or arguments.resume)
 
 
 def _write_report(
