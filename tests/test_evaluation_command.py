@@ -127,6 +127,7 @@ def test_a_report_may_go_to_the_folder_that_the_run_makes(folder: Path) -> None:
     assert evaluate("--predictions black --output new --html new/report.html") == 0
     assert Path("new/report.html").is_file()
     assert Path("new/rows/black/trimap1/a.json").is_file()
+    assert json.loads(Path("new/result.json").read_text("utf-8"))["methods"] == ["black"]
 
 
 def test_photos_without_truth_get_mattes_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,6 +124,7 @@ def test_models_are_called_as_they_are_named() -> None:
     assert methods.open_method("guided-1").name == "guided-1"
     path = Path(methods.__file__).parents[1] / "models" / "weights" / "guided-1.onnx"
     assert methods.open_method(str(path)).name == "guided-1"
+    assert methods.open_model(str(path)).name == "guided-1"
     assert methods.open_model("guided-1").identity != methods.open_model().identity  # other options
     with pytest.raises(ModelUnavailable, match="nowhere"):
         methods.open_method("nowhere.onnx")

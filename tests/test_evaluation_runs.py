@@ -90,6 +90,15 @@ def test_mattes_that_cannot_be_are_failures(folder: Path, answer: AnyArray, said
     assert row.errors is None
 
 
+def test_a_method_that_paints_over_its_trimap_is_measured_all_the_same(folder: Path) -> None:
+    def paint(image: AnyArray, trimap: AnyArray) -> Floats:
+        trimap[:] = 0
+        return HALF.estimate(image, trimap)
+
+    painted, plain = (runs.evaluate(folder, [Method("m", each)]).rows for each in (paint, HALF.estimate))
+    assert [row.errors for row in painted] == [row.errors for row in plain]
+
+
 def test_a_damaged_picture_fails_for_every_method_and_alone(folder: Path) -> None:
     (folder / "image" / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     result = runs.evaluate(folder, [HALF, TRUTH])

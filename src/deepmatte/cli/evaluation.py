@@ -58,7 +58,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output) if arguments.output else None
     _check_flags(arguments, output)
     with extra("evaluate"), contextlib.ExitStack() as stack:
-        from deepmatte.evaluation import benchmarks, runs, tables
+        from deepmatte.evaluation import benchmarks, records, runs, tables
 
         cases = benchmarks.find_cases(Path(arguments.directory), needs_truth=not arguments.mattes_only)
         if arguments.mattes_only:
@@ -74,6 +74,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             resume=arguments.resume,
             progress=lambda step, done, total: progress(step, done / total),
         )
+        if arguments.output:
+            records.Records(output).store_document(tables.document(result))
         if arguments.html:
             _write_report(arguments, result, cases, methods, output, progress)
     if arguments.json:

@@ -125,7 +125,7 @@ def open_model(model: str | None = None) -> Method:
     """Return our pipeline, with the default model or another one. Raises ModelUnavailable."""
     options = matting.MattingOptions() if model is None else matting.MattingOptions(model=model)
     content, spec = catalogue.load_bytes(options.model)
-    name = OURS if model is None else Path(model).stem if model.endswith(".onnx") else model
+    name = OURS if model is None else model if model in catalogue.names() else Path(model).stem
     checksum = hashlib.sha256(content).hexdigest()
     identity = f"deepmatte {__version__}, {spec.name} {checksum}, {options}"
     return Method(name, _Pipeline(options), identity, compiles=True)

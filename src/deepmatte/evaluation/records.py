@@ -2,6 +2,7 @@
 
     rows/METHOD/TRIMAP_SET/NAME.json     the row, and a fingerprint of all it depends on
     mattes/METHOD/TRIMAP_SET/NAME.png    the alpha, 16 bits, of methods that were run
+    result.json                          everything, once the run is complete
 
 Each file appears whole or not at all, the row last, so there is neither half a row nor one twice. A row
 counts as long as the picture, its trimap, its truth and the method are byte by byte what they were. Changes
@@ -13,6 +14,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deepmatte import images, outputs
 from deepmatte.errors import BadOutput
@@ -64,6 +66,11 @@ class Records:
         make_folder(path.parent)
         content = {"row": row.to_dict(), "fingerprint": fingerprint(method, case)}
         outputs.write_bytes(path, json.dumps(content, indent=1).encode(), overwrite=True)
+
+    def store_document(self, document: dict[str, Any]) -> None:
+        """Keep a whole result as result.json, instead of an earlier one. Raises BadOutput."""
+        content = json.dumps(document, indent=1, ensure_ascii=False).encode()
+        outputs.write_bytes(self.directory / "result.json", content, overwrite=True)
 
 
 def fingerprint(method: Method | Predictions, case: Case) -> str | None:
