@@ -38,6 +38,7 @@ ROOMS = (
     "cli.corpus",
     "cli.training",
     "cli.evaluation",
+    "cli.robustness",
     "cli.study",
     "cli.benchmark",
     "cli",

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from deepmatte.cli import benchmark, corpus, cutout, evaluation, study, training
+from deepmatte.cli import benchmark, corpus, cutout, evaluation, robustness, study, training
 from deepmatte.cli.console import add_commands
 from deepmatte.errors import MatteError
 from deepmatte.version import __version__
@@ -19,6 +19,7 @@ _COMMANDS = (
     *corpus.COMMANDS,
     *training.COMMANDS,
     *evaluation.COMMANDS,
+    *robustness.COMMANDS,
     *benchmark.COMMANDS,
     *study.COMMANDS,
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from deepmatte.errors import MatteError
 
+_WIDEST = 10_000  # letters in a line of a table
 _PATIENCE_S = 1.0  # what takes longer gets a progress bar
 
 
@@ -116,14 +117,16 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index else "left", no_wrap=True)
     for row, cells in enumerate(rows):
         stressed = ("bold green" if (row, column) in best else "" for column in range(len(cells)))
         table.add_row(*map(Text, cells, stressed))
     console = Console()
-    console.width = max(console.width, console.measure(table).maximum, len(title))
+    # A console only measures up to its own width.
+    console.width = max(console.width, Console(width=_WIDEST).measure(table).maximum, len(title))
+    console.print(Text(title, style="bold"))  # no title of the table, which would be folded to its width
     console.print(table)
 
 
