@@ -52,3 +52,14 @@ def test_a_sheet_is_drawn_and_its_files_are_named(tmp_path: Path, capsys: pytest
     (corpus / "foreground/soft/0.png").unlink()
     assert cli.main([*draw, "--overwrite", "--group", "soft", "--kind", "foreground"]) == 1
     assert "soft/0.png does not exist" in capsys.readouterr().err
+
+
+def test_a_corpus_is_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus, output = write_corpus(tmp_path), str(tmp_path / "packed.zip")
+    (corpus / "background/1.png").unlink()
+    options = ["--side", "90", "--max-megabytes", "1.5", "--workers", "1"]
+    assert cli.main(["corpus", "pack", str(corpus), "--output", output, *options]) == 1
+    said = capsys.readouterr()
+    assert said.out == f"{output}: 5 files, 0.0 MB, quality 90\n"
+    assert said.err.startswith("deepmatte: skipped: ")
+    assert said.err.endswith("background/1.png does not exist; expected a picture file\n")

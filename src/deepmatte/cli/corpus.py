@@ -1,9 +1,10 @@
-"""The commands of those who gather training data: corpus check, corpus sheet."""
+"""The commands of those who gather training data: corpus check, corpus sheet, corpus pack."""
 
 import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from deepmatte.cli.console import (
@@ -11,6 +12,7 @@ from deepmatte.cli.console import (
     command_group,
     extra,
     names,
+    positive,
     print_json,
     progress_bar,
     whole_number,
@@ -88,9 +90,42 @@ def _sheet(arguments: argparse.Namespace) -> int:
         )
     for number, row in enumerate(sheet.shown, start=1):
         print(f"row {number}: {', '.join(row)}")
-    for failure in sheet.failures:
-        print("deepmatte:", failure, file=sys.stderr)
-    return 1 if sheet.failures else 0
+    return _tell_failures(sheet.failures)
+
+
+def _add_pack(command: argparse.ArgumentParser) -> None:
+    command.add_argument("corpus", metavar="CORPUS", help="a folder with manifest.csv")
+    command.add_argument("--output", metavar="FILE", required=True, help="the .zip file to write")
+    command.add_argument(
+        "--side", metavar="PX", type=whole_number, help="shrink pictures to this side (default: 512)"
+    )
+    command.add_argument(
+        "--max-megabytes", metavar="N", type=positive, help="of the whole file (default: 56)"
+    )
+    _add_workers(command)
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    with extra("corpus"):
+        from deepmatte.training.corpus.pack import MAX_BYTES, SIDE_PX, pack
+    with progress_bar() as progress:
+        packed = pack(
+            Path(arguments.corpus),
+            Path(arguments.output),
+            side_px=arguments.side or SIDE_PX,
+            max_bytes=int(arguments.max_megabytes * 1e6) if arguments.max_megabytes else MAX_BYTES,
+            workers=_workers(arguments),
+            progress=progress,
+        )
+    print(f"{arguments.output}: {packed.files} files, {packed.size / 1e6:.1f} MB, quality {packed.quality}")
+    return _tell_failures(packed.failures)
+
+
+def _tell_failures(failures: Sequence[str]) -> int:
+    """List what was skipped, and return the exit code."""
+    for failure in failures:
+        print("deepmatte: skipped:", failure, file=sys.stderr)
+    return 1 if failures else 0
 
 
 COMMANDS = (
@@ -98,6 +133,7 @@ COMMANDS = (
         "corpus",
         (
             Command("check", _add_check, _check, "look for faults in a corpus"),
+            Command("pack", _add_pack, _pack, "put a corpus into one small file to train on"),
             Command("sheet", _add_sheet, _sheet, "draw many pictures of a corpus in one"),
         ),
         "make, gather and check foregrounds with true alphas to train on",

@@ -63,6 +63,13 @@ def shrink(colours: AnyArray, alpha: AnyArray, longest_px: int) -> tuple[Floats,
     return planes[..., :3] / planes[..., 3:], np.clip(planes[..., 3] - _FAINT, 0, 1)
 
 
+def extend(colours: AnyArray, alpha: AnyArray) -> Floats:
+    """Return colours in [0, 1] that go on smoothly from where alpha is above 0 to where it is 0."""
+    pixels, is_visible = to_unit(colours), alpha > 0
+    planes = fill(np.ascontiguousarray(np.moveaxis(pixels, -1, 0)), is_visible.astype(np.float32))
+    return np.where(is_visible[..., None], pixels, np.clip(np.moveaxis(planes, 0, -1), 0, 1))
+
+
 def is_two_valued(alpha: AnyArray) -> bool:
     """Whether an alpha's outline is hard: hardly a pixel between foreground and background."""
     unit = to_unit(alpha)
@@ -118,5 +125,4 @@ def is_bare(colours: AnyArray, alpha: AnyArray) -> bool:
     pixels = to_unit(colours)
     if float(pixels[rim].std(axis=0).max()) > 0.05:
         return False
-    continued = fill(np.ascontiguousarray(np.moveaxis(pixels, -1, 0)), visible.astype(np.float32))
-    return bool(np.median(np.abs(pixels[rim] - np.moveaxis(continued, 0, -1)[rim])) > 0.1)
+    return bool(np.median(np.abs(pixels[rim] - extend(colours, alpha)[rim])) > 0.1)

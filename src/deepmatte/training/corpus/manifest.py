@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from deepmatte import outputs
 from deepmatte.errors import BadInput, BadOutput
@@ -107,11 +106,18 @@ def write(directory: Path, entries: Sequence[Entry], *, parquet: bool = False) -
     name, other = (PARQUET, CSV) if parquet else (CSV, PARQUET)
     if (directory / other).exists():
         raise BadOutput(f"{show(directory)} has a {other} already; remove it, or write that one")
-    extra = dict.fromkeys(column for entry in entries for column, _ in entry.extra)
-    columns = (*COLUMNS, *extra)
-    rows = [{column: getattr(entry, column) for column in COLUMNS} | dict(entry.extra) for entry in entries]
-    content = _to_parquet(rows, columns) if parquet else _to_csv(rows, columns)
+    content = _to_parquet(entries) if parquet else to_csv(entries)
     outputs.write_bytes(directory / name, content, overwrite=True)
+
+
+def to_csv(entries: Sequence[Entry]) -> bytes:
+    """Return the bytes of a manifest.csv."""
+    columns, rows = _table(entries)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def check_licences(entries: Iterable[Entry]) -> None:
@@ -170,22 +176,22 @@ def _from_parquet(content: bytes, shown: str) -> list[dict[str, str]]:
     return [{column: "" if cell is None else str(cell) for column, cell in row.items()} for row in rows]
 
 
-def _to_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _to_parquet(rows: list[dict[str, Any]], columns: Sequence[str]) -> bytes:
+def _to_parquet(entries: Sequence[Entry]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
+    columns, rows = _table(entries)
     table = pyarrow.table({column: [row.get(column, "") for row in rows] for column in columns})
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     return buffer.getvalue()
+
+
+def _table(entries: Sequence[Entry]) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Return the columns there are, and each entry's cells by column."""
+    extra = dict.fromkeys(column for entry in entries for column, _ in entry.extra)
+    rows = [{column: getattr(entry, column) for column in COLUMNS} | dict(entry.extra) for entry in entries]
+    return (*COLUMNS, *extra), rows
 
 
 def _twice(names: Iterable[str]) -> list[str]:
