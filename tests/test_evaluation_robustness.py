@@ -115,6 +115,15 @@ def test_slow_methods_are_tried_at_every_other_distance(binary: Path) -> None:
     assert [curve.distances_px for curve in chart.curves] == [(1, 4, 7, 10, 13), (1, 7, 13)]
     slow = summary.tables(trials)[0].rows[1]
     assert [cell == "–" for cell in slow[1:-1]] == [False, True, False, True, False]
+    assert summary.tables(trials)[0].rows[2] == (
+        "(thousand px unknown)",
+        "0.04",
+        "0.09",
+        "0.13",
+        "0.18",
+        "0.22",
+        "+429 %",
+    )
     with pytest.raises(BadInput, match="no method is called fast"):
         runs.run(find_cases(binary), [HALF], changes, every_other=["fast"])
 
@@ -170,6 +179,7 @@ def test_a_method_that_always_fails_takes_no_picture_from_the_others(folder: Pat
     trials = runs.run(find_cases(folder), [HALF, Method("hopeless", fail)], EVERYTHING)
     for chart in curves.draw_charts(trials):
         assert chart.hopeless == ("hopeless",)
+        assert [curve.method for curve in chart.curves] == ["half"]
         assert len(chart.pictures) == 2
     failed = len(trials) // 2 - 1  # where nothing is asked nothing fails
     assert summary.complaint(trials).startswith(f"{failed} of {len(trials)} failed")  # memory is no finding

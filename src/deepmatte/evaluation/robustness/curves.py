@@ -53,7 +53,8 @@ class Chart:
 
     pictures: over which everything is averaged; left_out: the others, and why; closed_px: distances that are
     left out, as nothing stays unknown in some picture; unknown_px: mean number of unknown pixels of the
-    changed trimaps, by distance; hopeless: methods without a result for any picture, which have no curve.
+    changed trimaps, by distance; hopeless: methods that fail on every picture, at some distance at least, and
+    have no curve.
     """
 
     trimap_set: str
@@ -72,7 +73,7 @@ class Chart:
             "left_out": self.left_out,
             "closed_px": list(self.closed_px),
             "unknown_px": {str(distance): count for distance, count in self.unknown_px.items()},
-            "without_result": list(self.hopeless),
+            "failing_everywhere": list(self.hopeless),
             "methods": {curve.method: curve.to_dict() for curve in self.curves},
         }
 

@@ -73,7 +73,7 @@ def _counted(chart: Chart) -> str:
     said = f"{chart.trimap_set}, {count} picture{'' if count == 1 else 's'}"
     if chart.left_out:
         said += f" ({len(chart.left_out)} left out, where some method has no result)"
-    return said + (f"; no result of {', '.join(chart.hopeless)}" if chart.hopeless else "")
+    return said + (f"; no curve of {', '.join(chart.hopeless)}" if chart.hopeless else "")
 
 
 def _name_curves(axes: Any, looks: Sequence[tuple[Curve, str, str]]) -> None:

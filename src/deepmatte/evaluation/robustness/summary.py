@@ -44,10 +44,18 @@ def _graded(chart: Chart, region: str) -> Table:
         means = [by_distance.get(distance) for distance in distances]
         cells = [number(None if mean is None else mean[region][SHOWN_METRIC]) for mean in means]
         rows.append((curve.method, *cells, percent(curve.growth_percent(region, SHOWN_METRIC))))
+    if chart.curves and region == SHOWN_REGION:
+        rows.append(("(thousand px unknown)", *_areas(list(chart.unknown_px.values()))))
     title = f"{chart.trimap_set} {chart.kind}: {_counted(chart)}"
     if region == FIXED_REGION:
         title += ", over the original's unknown pixels only"
     return Table(title, ("method", *(f"{distance} px" for distance in distances), "growth"), tuple(rows))
+
+
+def _areas(counts: list[float]) -> list[str]:
+    """Return numbers of pixels in thousands, and their growth: what an answer of ½ everywhere would have."""
+    growth = 100 * (counts[-1] / counts[0] - 1) if len(counts) > 1 else None
+    return [*(number(count / 1000) for count in counts), percent(growth)]
 
 
 def _counted(chart: Chart) -> str:
@@ -59,7 +67,7 @@ def _counted(chart: Chart) -> str:
     if chart.closed_px:
         parts.append(f"nothing stays unknown somewhere at {', '.join(map(str, chart.closed_px))} px")
     if chart.hopeless:
-        parts.append(f"no result of {', '.join(chart.hopeless)}")
+        parts.append(f"{', '.join(chart.hopeless)} failed on every picture")
     return "; ".join(parts)
 
 

@@ -79,7 +79,7 @@ class Ledger:
         try:
             values = json.loads(self._path(method, case, change).read_text("utf-8"))
             trial = Trial.from_dict(values["row"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         is_current = values.get("fingerprint") == self._fingerprint(method, case, change)
         return trial if trial.is_finding and is_current else None
