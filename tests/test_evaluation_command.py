@@ -41,6 +41,7 @@ def test_the_table_has_a_row_for_each_method_and_set(
         "none",
     ] * 3
     assert "trimap2: means of 2 pictures; × is relative to truth" in out
+    assert "…" not in out  # nothing is cut off, though this is no terminal
     assert "average ranks" in out
 
 

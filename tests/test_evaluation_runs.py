@@ -99,6 +99,19 @@ def test_a_method_that_paints_over_its_trimap_is_measured_all_the_same(folder: P
     assert [row.errors for row in painted] == [row.errors for row in plain]
 
 
+def test_what_a_method_prints_is_kept_off_the_results(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk(image: AnyArray, trimap: AnyArray) -> Floats:
+        print("working hard")
+        return HALF.estimate(image, trimap)
+
+    runs.evaluate(folder, [Method("m", talk)])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("working hard") == 4
+
+
 def test_a_damaged_picture_fails_for_every_method_and_alone(folder: Path) -> None:
     (folder / "image" / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     result = runs.evaluate(folder, [HALF, TRUTH])

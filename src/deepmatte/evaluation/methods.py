@@ -3,10 +3,12 @@
 All of them are plain data that another process can be given; what is heavy is loaded at the first use.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -155,8 +157,8 @@ class _Classic:
     suffix: str
 
     def __call__(self, image: AnyArray, known: Bytes) -> AnyArray:
-        # Solvers that do not converge say so by an error; what NumPy has to say on the way is no news.
-        with warnings.catch_warnings():
+        # Solvers that do not converge say so by an error; what they print on the way is no news.
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             import pymatting
 

@@ -3,7 +3,9 @@
 What goes wrong in one method on one picture is a row that says so; the rest goes on.
 """
 
+import contextlib
 import dataclasses
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -124,10 +126,11 @@ class Bench:
         try:
             image, known, true_alpha = read_case(case)
             row = dataclasses.replace(row, megapixels=known.size / 1e6)
-            self._warm_up(method)
-            started = time.perf_counter()
-            answer = method.matte(case, image, known.copy())  # whatever it does to it, errors count as before
-            seconds = time.perf_counter() - started
+            with contextlib.redirect_stdout(sys.stderr):  # results alone go to stdout, whatever methods print
+                self._warm_up(method)
+                started = time.perf_counter()
+                answer = method.matte(case, image, known.copy())  # it may paint over its copy
+                seconds = time.perf_counter() - started
             alpha = check_matte(answer, known.shape)
             errors = None if true_alpha is None else metrics.measure(alpha, true_alpha, known)
             row = dataclasses.replace(row, errors=errors, seconds=seconds if method.is_timed else None)
