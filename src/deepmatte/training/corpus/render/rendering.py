@@ -27,6 +27,7 @@ Value = float | int | str | bool
 
 # Coordinates are rounded to this part of a pixel before they are rasterised.
 _SETTLED = 1024
+_LEAST = np.float32(0.5 / 65535)
 # Side that a photograph read for its colours is reduced to, in pixels.
 _PHOTOGRAPH_PX = 1600
 
@@ -162,9 +163,13 @@ class Kind:
 def from_premultiplied(
     premultiplied: AnyArray, alpha: AnyArray, parameters: Mapping[str, Value] | None = None
 ) -> Rendering:
-    """Return the rendering whose colours times alpha are given. premultiplied: (S, S, 3); alpha: (S, S)."""
+    """Return the rendering whose colours times alpha are given. premultiplied: (S, S, 3); alpha: (S, S).
+
+    Alpha that 16 bits cannot hold becomes 0: its colours would be nothing but rounding.
+    """
     alpha = np.clip(alpha, 0, 1).astype(np.float32)
-    colours = premultiplied / np.maximum(alpha, np.float32(1e-12))[..., None]
+    alpha[alpha < _LEAST] = 0
+    colours = premultiplied / np.maximum(alpha, _LEAST)[..., None]
     return Rendering(extend_colours(np.clip(colours, 0, 1), alpha), alpha, parameters or {})
 
 
