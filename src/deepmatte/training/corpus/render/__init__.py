@@ -4,6 +4,16 @@ A kind of foreground is a function that draws one picture from a random generato
 lives in a module of its own and adds one line here.
 """
 
+from deepmatte.training.corpus.render.fur import FURS
+from deepmatte.training.corpus.render.grass import GRASSES
+from deepmatte.training.corpus.render.plumes import PLUMES
 from deepmatte.training.corpus.render.rendering import Kind
+from deepmatte.training.corpus.render.strands import STRANDS
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in ()}
+_ALL = (
+    *STRANDS,
+    *FURS,
+    *PLUMES,
+    *GRASSES,
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

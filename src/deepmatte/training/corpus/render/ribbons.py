@@ -46,6 +46,11 @@ class Ribbons:
         return Ribbons(self.places[which], self.widths[which], self.colours[which], self.opacities[which])
 
 
+def joined(first: Ribbons, second: Ribbons) -> Ribbons:
+    """Return two sets of ribbons with as many nodes each as one."""
+    return Ribbons(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in vars(first)))
+
+
 class Canvas:
     """A picture in the making, SUPERSAMPLING times as wide and high as it will be.
 
@@ -67,23 +72,23 @@ class Canvas:
         indices = _triangles(min(count, at_once), nodes)
         for start in range(0, count, at_once):
             corners, colours = _mesh(ribbons.part(slice(start, start + at_once)), self.size * SUPERSAMPLING)
-            used = indices[: (len(corners) // (4 * nodes)) * (nodes - 1) * 18]
+            used = len(corners) // (4 * nodes) * (nodes - 1) * 18
             mesh = skia.Vertices(
                 skia.Vertices.kTriangles_VertexMode,
-                [skia.Point(x, y) for x, y in corners.tolist()],
+                list(map(skia.Point, corners[:, 0].tolist(), corners[:, 1].tolist())),
                 None,
                 colours.tolist(),
-                used.tolist(),
+                indices if used == len(indices) else indices[:used],
             )
             self._surface.getCanvas().drawVertices(mesh, self._paint, skia.BlendMode.kDst)
 
     def lay(self, colours: Floats, alpha: Floats) -> None:
         """Lay a picture over what is there. colours: (S, S, 3), not multiplied by alpha; alpha: (S, S)."""
         layer = np.concatenate([colours * alpha[..., None], alpha[..., None]], axis=2)
-        for axis in (0, 1):
-            layer = np.repeat(layer, SUPERSAMPLING, axis=axis)
-        self.raster *= 1 - layer[..., 3:]
-        self.raster += layer
+        layer = layer[:, None, :, None]
+        blocks = self.raster.reshape(self.size, SUPERSAMPLING, self.size, SUPERSAMPLING, 4)  # a view
+        blocks *= 1 - layer[..., 3:]
+        blocks += layer
 
     def reduce(self) -> tuple[Floats, Floats]:
         """Return the picture at its own size: premultiplied colours (S, S, 3) and alpha (S, S)."""
@@ -99,11 +104,12 @@ def _on_canvas(ribbons: Ribbons) -> NDArray[np.bool_]:
     return np.asarray(touches & (ribbons.opacities.max(axis=1) > 0))
 
 
-def _triangles(count: int, nodes: int) -> NDArray[np.int64]:
+def _triangles(count: int, nodes: int) -> list[int]:
     """Return the corners of all triangles of a mesh, three after three."""
     row = np.array([0, 1, 4, 1, 5, 4])  # the two triangles between a node's edge and the next node's
     ribbon = (np.arange(nodes - 1)[:, None, None] * 4 + np.arange(3)[:, None] + row).ravel()
-    return np.asarray((np.arange(count)[:, None] * (4 * nodes) + ribbon).ravel())
+    corners: list[int] = (np.arange(count)[:, None] * (4 * nodes) + ribbon).ravel().tolist()
+    return corners
 
 
 def _mesh(ribbons: Ribbons, side: int) -> tuple[Floats, NDArray[np.int64]]:
