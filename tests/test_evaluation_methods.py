@@ -121,11 +121,11 @@ def test_a_method_goes_to_another_process_without_its_model(monkeypatch: pytest.
 
 def test_models_are_called_as_they_are_named() -> None:
     assert methods.open_model().name == "deepmatte"
-    assert methods.open_method("guided-1").name == "guided-1"
-    path = Path(methods.__file__).parents[1] / "models" / "weights" / "guided-1.onnx"
-    assert methods.open_method(str(path)).name == "guided-1"
-    assert methods.open_model(str(path)).name == "guided-1"
-    assert methods.open_model("guided-1").identity != methods.open_model().identity  # other options
+    assert methods.open_method("guided-2").name == "guided-2"
+    path = Path(methods.__file__).parents[1] / "models" / "weights" / "guided-2.onnx"
+    assert methods.open_method(str(path)).name == "guided-2"
+    assert methods.open_model(str(path)).name == "guided-2"
+    assert methods.open_model("guided-2").identity != methods.open_model().identity  # other options
     with pytest.raises(ModelUnavailable, match="nowhere"):
         methods.open_method("nowhere.onnx")
 

@@ -37,7 +37,7 @@ FIELDS = (
 )  # fmt: skip
 
 # Weight of what the palette says beside the matting Laplacian.
-TRUST = 0.002
+TRUST = 0.003
 # Contrast (squared distance of the filled colours) below which the projection fades to ½.
 _FAINT = 1e-3
 _BINS = 16

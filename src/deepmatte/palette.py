@@ -21,7 +21,7 @@ SAMPLES = 1024
 # in which distance is measured; the floor keeps noise in the dark from counting.
 _COLOUR, _FLOOR, _PLACE = 0.25, 0.03, 0.3
 # A known foreground farther than this is as good as this far: beyond it, novelty alone decides.
-NOVEL = 0.1
+NOVEL = 0.08
 _NOISE = 1e-4
 _CHUNK = 8192
 

@@ -130,8 +130,8 @@ def _descend(level: _Level, start: Floats, steps: int) -> Floats:
     direction = scale * residual
     energy = _dot(residual, direction)
     # Below this a picture has converged: further steps would divide rounding errors by each other.
-    floor = np.float32(1e-10 * free.shape[-2] * free.shape[-1])
-    enough = np.maximum(energy * np.float32(1e-8), floor)
+    floor = np.float32(1e-9 * free.shape[-2] * free.shape[-1])
+    enough = np.maximum(energy * np.float32(1e-7), floor)
     for _ in range(steps):
         pushed = laplacian.times(direction) * free
         curvature = _dot(direction, pushed)

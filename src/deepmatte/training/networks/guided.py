@@ -18,7 +18,7 @@ _PROPAGATED = len(framing.PICTURE_PLANES) + guides.PLANES.index("propagated")
 
 # Squared errors make a network answer a little above 0 where it is nearly sure of background, and a little
 # below 1 for foreground. In use this much is stretched away at both ends.
-HAZE = 0.05
+HAZE = 0.04
 
 
 def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -1,11 +1,13 @@
 """The default model: GuidedNet, trained for CPUs on a CPU.
 
-    deepmatte train default --corpus CORPUS --output runs/default --minutes 80
-    deepmatte export runs/default --output guided-1.onnx
+    deepmatte train default --corpus CORPUS --output runs/default --minutes 84 --start guided-1.onnx
+    deepmatte export runs/default --output guided-2.onnx
 
-Cost: 80 minutes, 47,664 samples on two busy cores. Score (SAD e3 / MSE e-3 on 13 alphamatting.com
-photographs): 6.08 / 23.0 with trimap1, 7.87 / 29.5 with trimap2, from a run during which the mix below was
-settled.
+guided-1 is the model before this one (80 minutes by an earlier state of this recipe, from random weights); it
+lies in the project's history. Cost: 84 minutes, 38,874 samples on two busy cores; the share of lace was raised
+from 0.05 to its value below after 9,000 samples.
+Score (SAD e3 / MSE e-3 on 13 alphamatting.com photographs): 5.68 / 19.9 with trimap1, 6.91 / 20.2 with
+trimap2.
 SMOKE is the same in small: a few steps on small samples, to see that everything turns.
 """
 
@@ -16,9 +18,9 @@ from deepmatte.training.phases import Phase, Recipe
 
 _MIX = Mix(
     groups=(
-        ("strands", 0.30), ("fringed_animals", 0.20), ("objects", 0.15), ("trees", 0.04), ("plants", 0.06),
-        ("foliage", 0.06), ("treelines", 0.01), ("smoke", 0.015), ("clouds", 0.01), ("effects", 0.003),
-        ("lace", 0.05), ("cycles", 0.08),
+        ("strands", 0.30), ("fringed_animals", 0.20), ("objects", 0.12), ("trees", 0.04), ("plants", 0.06),
+        ("foliage", 0.08), ("treelines", 0.01), ("smoke", 0.015), ("clouds", 0.01), ("effects", 0.003),
+        ("lace", 0.13), ("cycles", 0.08),
     )
 )  # fmt: skip
 
@@ -27,8 +29,8 @@ RECIPE = Recipe(
     network="guided",
     phases=(Phase("near", size=256, batch=8, share=0.45), Phase("wide", size=384, batch=6, share=0.55)),
     steps=10_000,
-    learning_rate=1.5e-3,
-    loss={"absolute": 1.0, "squared": 2.0, "laplacian": 1.0},
+    learning_rate=8e-4,
+    loss={"absolute": 1.0, "squared": 1.0, "laplacian": 1.0},
     mix=_MIX,
 )
 
