@@ -118,12 +118,41 @@ def test_assets_are_read_and_may_be_missing(tmp_path):
     images.write_image(tmp_path / "photo.png", pixels)
     images.write_image(tmp_path / "cutout.png", pixels, pixels[..., 0])
     images.write_image(tmp_path / "mask.png", pixels[..., 0])
-    paths = [tmp_path / name for name in ("photo.png", "cutout.png", "mask.png")]
+    paths = tuple(tmp_path / name for name in ("photo.png", "cutout.png", "mask.png"))
     np.testing.assert_allclose(Assets(photographs=paths[:1]).photograph(rng), pixels / 255, atol=1e-6)
     colours, alpha = Assets(masks=paths[1:2]).mask(rng)
     np.testing.assert_allclose(colours, pixels / 255, atol=1e-6)
     np.testing.assert_allclose(alpha, pixels[..., 0] / 255, atol=1e-6)
     assert Assets(masks=paths[2:]).mask(rng)[0] is None
+
+
+def test_assets_that_cannot_be_read_are_passed_over_and_told(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    images.write_image(tmp_path / "b.png", np.zeros((5, 7, 3), np.uint8))
+    assets = Assets((tmp_path / "a.png", tmp_path / "b.png"))
+    for seed in range(6):
+        assert assets.photograph(np.random.default_rng(seed)).shape == (5, 7, 3)
+    assert assets.unreadable
+    assert all("a.png" in told for told in assets.unreadable)
+    assert assets.fresh().unreadable == []
+    assert Assets(assets.photographs[:1]).photograph(np.random.default_rng(0)) is None
+
+
+def test_what_shows_nothing_is_drawn_again():
+    drawn = []
+
+    def seldom(rng, size, assets):
+        drawn.append(rng.random())
+        return Rendering(
+            np.zeros((size, size, 3), np.float32),
+            np.float32(0.5 * (drawn[-1] > 0.5)) * np.eye(size, dtype=np.float32),
+        )
+
+    kind = Kind("seldom", "none", seldom, "", {})
+    assert kind.render(3, 0, 9).alpha.max() == 0.5
+    assert all(value <= 0.5 for value in drawn[:-1])
+    with pytest.raises(BadInput, match="shows nothing"):
+        Kind("never", "none", dot, "", {}).render(0, 0, 90)
 
 
 def test_coordinates_are_settled():

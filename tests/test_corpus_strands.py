@@ -74,7 +74,7 @@ def test_fur_takes_its_shape_from_masks_and_its_colours_from_cut_outs(tmp_path):
     red = np.zeros((60, 60, 3))
     red[..., 0] = 0.9
     images.write_image(tmp_path / "cut-out.png", to_bytes(red), to_bytes(alpha))
-    assets = Assets(masks=[tmp_path / "cut-out.png"])
+    assets = Assets(masks=(tmp_path / "cut-out.png",))
     drawn = (KINDS["fur"].render(0, index, SIZE, assets) for index in range(9))
     masked = next(each for each in drawn if each.parameters["body"] == "mask")
     assert masked.alpha[36, 36] > 0.8
@@ -85,7 +85,7 @@ def test_fur_takes_its_shape_from_masks_and_its_colours_from_cut_outs(tmp_path):
 
 def test_colours_come_from_photographs_where_asked_for(tmp_path):
     images.write_image(tmp_path / "blue.png", to_bytes(np.ones((40, 50, 3)) * [0.1, 0.2, 0.9]))
-    assets = Assets(photographs=[tmp_path / "blue.png"])
+    assets = Assets(photographs=(tmp_path / "blue.png",))
     for index in range(12):
         drawn = KINDS["grass"].render(0, index, SIZE, assets)
         if drawn.parameters["colour"] == "photograph" and drawn.parameters["dry"] < 0.2:

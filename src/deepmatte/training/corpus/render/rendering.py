@@ -10,10 +10,10 @@ all that differs between processors; and coordinates are rounded (`settle`) befo
 """
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -24,9 +24,12 @@ from deepmatte.pixels import AnyArray, Floats, to_unit
 
 Generator = np.random.Generator
 Value = float | int | str | bool
+Asset = TypeVar("Asset")
 
 # Coordinates are rounded to this part of a pixel before they are rasterised.
 _SETTLED = 1024
+# What alpha and what share of the picture count as something to see, and how often one is tried for.
+_SEEN, _SEEN_SHARE, _TRIES = 0.03, 0.01, 6
 _LEAST = np.float32(0.5 / 65535)
 # Side that a photograph read for its colours is reduced to, in pixels.
 _PHOTOGRAPH_PX = 1600
@@ -107,35 +110,61 @@ class Rendering:
                     " expected float32 in [0, 1]"
                 )
 
+    def is_usable(self) -> bool:
+        """Tell whether there is something to see, and something soft to learn from."""
+        seen, soft = self.alpha > _SEEN, (self.alpha > _SEEN) & (self.alpha < 1 - _SEEN)
+        return bool(seen.mean() > _SEEN_SHARE and soft.any() and not seen.all())
+
 
 @dataclass(frozen=True)
 class Assets:
     """What a rendering may take from the outside. Everything is drawn without, too.
 
     photographs: files to take colours and light from; masks: files to take silhouettes from, where a picture
-    with transparency gives its alpha and its colours, any other its brightness.
+    with transparency gives its alpha and its colours, any other its brightness; unreadable: what could not be
+    read, one line each, and was passed over.
     """
 
-    photographs: Sequence[Path] = ()
-    masks: Sequence[Path] = ()
+    photographs: tuple[Path, ...] = ()
+    masks: tuple[Path, ...] = ()
+    unreadable: list[str] = field(default_factory=list, compare=False)
+
+    def fresh(self) -> "Assets":
+        """Return the same assets, with nothing noted as unreadable."""
+        return Assets(self.photographs, self.masks)
 
     def photograph(self, rng: Generator) -> Floats | None:
-        """Return one of the photographs, (H, W, 3) in [0, 1], None where there are none."""
-        if not self.photographs:
+        """Return one of the photographs, (H, W, 3) in [0, 1], None where there are none that can be read."""
+        photo = self._read_one(rng, self.photographs, images.read_photo)
+        if photo is None:
             return None
-        photo = images.read_photo(self.photographs[int(rng.integers(len(self.photographs)))])
         step = max(1, max(photo.pixels.shape[:2]) // _PHOTOGRAPH_PX)
         return to_unit(photo.pixels[::step, ::step])
 
     def mask(self, rng: Generator) -> tuple[Floats | None, Floats] | None:
         """Return one of the masks as colours (H, W, 3), None for a plain mask, and alpha (H, W)."""
-        if not self.masks:
+        return self._read_one(rng, self.masks, _read_mask)
+
+    def _read_one(
+        self, rng: Generator, paths: tuple[Path, ...], read: Callable[[Path], Asset]
+    ) -> Asset | None:
+        """Return one of the files, or the first after it that can be read."""
+        if not paths:
             return None
-        path = self.masks[int(rng.integers(len(self.masks)))]
-        photo = images.read_photo(path)
-        if photo.alpha is None:
-            return None, to_unit(images.read_map(path))
-        return to_unit(photo.pixels), to_unit(photo.alpha)
+        first = int(rng.integers(len(paths)))
+        for path in paths[first:] + paths[:first]:
+            try:
+                return read(path)
+            except BadInput as error:
+                self.unreadable.append(str(error))
+        return None
+
+
+def _read_mask(path: Path) -> tuple[Floats | None, Floats]:
+    photo = images.read_photo(path)
+    if photo.alpha is None:
+        return None, to_unit(images.read_map(path))
+    return to_unit(photo.pixels), to_unit(photo.alpha)
 
 
 @dataclass(frozen=True)
@@ -155,9 +184,18 @@ class Kind:
     version: int = 1
 
     def render(self, seed: int, index: int, size: int, assets: Assets | None = None) -> Rendering:
-        """Draw the picture number `index` of a seed: always the same one."""
-        source = [seed, index, self.version, zlib.crc32(self.name.encode())]
-        return self.draw(np.random.default_rng(source), size, Assets() if assets is None else assets)
+        """Draw the picture number `index` of a seed: always the same one.
+
+        Where chance left hardly anything to see, it is drawn again. Raises BadInput if that does not help.
+        """
+        rng = np.random.default_rng([seed, index, self.version, zlib.crc32(self.name.encode())])
+        for _ in range(_TRIES):
+            rendering = self.draw(rng, size, Assets() if assets is None else assets)
+            if rendering.is_usable():
+                return rendering
+        raise BadInput(
+            f"{self.name} shows nothing, or no edge, at {size} × {size} px; expected a larger size"
+        )
 
 
 def from_premultiplied(
