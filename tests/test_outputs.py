@@ -191,3 +191,20 @@ def test_of_very_many_names_ten_are_shown() -> None:
     assert outputs.name_some(["b", "a\n"]) == "'a\\n', b"
     assert outputs.name_some(f"{number:02}" for number in range(11)).endswith("08, 09, 10")
     assert outputs.name_some(f"{number:02}" for number in range(12)).endswith("08, 09 and 2 more")
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    for name in (".deepmatte-0123456789ab.part", "mine.part", ".deepmatte-notes"):
+        (tmp_path / name).touch()
+    outputs.remove_parts(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".deepmatte-notes", "mine.part"]
+    outputs.remove_parts(tmp_path / "nothing")
+
+
+def test_folders_are_made_or_it_is_said_why_not(tmp_path: Path) -> None:
+    for _ in range(2):
+        outputs.make_folder(tmp_path / "a/b")
+    assert (tmp_path / "a/b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(BadOutput, match="file/a cannot be made"):
+        outputs.make_folder(tmp_path / "file/a")

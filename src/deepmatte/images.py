@@ -25,6 +25,7 @@ from deepmatte.pixels import AnyArray, to_bytes, to_unit, turn_upright
 from deepmatte.sources import Source, open_source, shown
 
 MAX_PIXELS = 300_000_000
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")  # of files that can be read
 
 _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("jpeg", lambda head: head.startswith(b"\xff\xd8\xff")),

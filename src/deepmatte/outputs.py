@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deepmatte.errors import BadOutput
 
+_PART = ".deepmatte-{}.part"  # what is half-written
 _NAMED = 10  # as many files are listed by name in a message
 
 
@@ -105,8 +106,24 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in, where they are missing. Raises BadOutput where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadOutput(f"the folder {show(folder)} cannot be made: {reason}") from error
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed left half-written in a folder; nobody may be writing there."""
+    for path in folder.glob(_PART.format("*")):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def _beside(target: Path) -> Path:
-    return target.parent / f".deepmatte-{secrets.token_hex(6)}.part"
+    return target.parent / _PART.format(secrets.token_hex(6))
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:

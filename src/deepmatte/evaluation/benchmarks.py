@@ -18,7 +18,6 @@ from deepmatte.pixels import Bytes, Floats, to_unit
 
 TOML = "benchmark.toml"
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 _KEYS = {"description": str, "image": str, "alpha": str, "trimaps": dict}
 
 
@@ -152,7 +151,7 @@ def _files(folder: Path, faults: list[str]) -> dict[str, Path]:
     paths = [
         path
         for path in sorted(folder.glob("*"))
-        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".") and path.is_file()
     ]
     files = {path.stem: path for path in paths}
     if doubles := [path.name for path in paths if path != files[path.stem]]:

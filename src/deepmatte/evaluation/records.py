@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from deepmatte import images, outputs
-from deepmatte.errors import BadOutput
 from deepmatte.evaluation.benchmarks import Case
 from deepmatte.evaluation.methods import Method, Predictions
 from deepmatte.evaluation.results import Row
-from deepmatte.outputs import show
+from deepmatte.outputs import make_folder
 from deepmatte.pixels import AnyArray, to_words
 
 _FORMAT = 1  # of the fingerprint and what it stands for: to be raised when metrics change
@@ -94,11 +93,3 @@ def _checksum(path: Path, size: int, changed_ns: int) -> str:
     """Return a file's SHA-256. size, changed_ns: so that a file that has changed is read again."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those that it is in. Raises BadOutput."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadOutput(f"the folder {show(folder)} cannot be made: {error.strerror}") from error

@@ -87,7 +87,7 @@ class Ledger:
     def store(self, method: Method, case: Case, change: Change, trial: Trial) -> None:
         """Keep a trial. Raises BadOutput."""
         path = self._path(method, case, change)
-        records.make_folder(path.parent)
+        outputs.make_folder(path.parent)
         content = {"row": trial.to_dict(), "fingerprint": self._fingerprint(method, case, change)}
         outputs.write_bytes(path, json.dumps(content, indent=1).encode(), overwrite=True)
 
