@@ -68,7 +68,7 @@ class Journal:
 
 def _whole_lines(path: Path) -> list[bytes]:
     """Return the lines that are there, down to the first that is no JSON object."""
-    content = path.read_bytes() if path.exists() else b""
+    content = path.read_bytes() if path.is_file() else b""
     lines = []
     for line in content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]:
         try:
