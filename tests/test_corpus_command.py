@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_corpus import write_corpus
 
 from deepmatte import cli, images
+from deepmatte.cli import corpus as corpus_commands
+from deepmatte.training.corpus import origins
 
 
 def test_a_sound_corpus_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,3 +66,30 @@ def test_a_corpus_is_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert said.out == f"{output}: 5 files, 0.0 MB, quality 90\n"
     assert said.err.startswith("deepmatte: skipped: ")
     assert said.err.endswith("background/1.png does not exist; expected a picture file\n")
+
+
+def test_pictures_are_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, output = write_corpus(tmp_path / "source"), tmp_path / "made"
+    (source / "manifest.csv").unlink()
+    images.write_image(source / "foreground/opaque.png", np.zeros((5, 7, 3), np.uint8))
+    imports = ["corpus", "import", "rgba", str(source / "foreground"), "--output", str(output)]
+    imports += ["--workers", "1"]
+    assert cli.main(imports) == 1
+    assert "have no licence" in capsys.readouterr().err
+    assert cli.main([*imports, "--licence", "CC0-1.0", "--author", "me", "--origin", "here"]) == 1
+    said = capsys.readouterr()
+    assert said.out == f"{output}: 4 files added, 0 there already\n"
+    assert said.err.startswith("deepmatte: skipped: ")
+    assert "opaque.png has no alpha channel" in said.err
+    (source / "foreground/opaque.png").unlink()
+    options = ["--allow-unknown-licence", "--group", "more", "--split", "test", "--keep-colours"]
+    assert cli.main([*imports, *options]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{output}: 0 files added, 4 there already\n"
+    assert said.err.startswith("deepmatte: note: sharp/0.png is foreground/sharp/0.png already\n")
+
+
+def test_help_and_docs_name_the_layouts_there_are() -> None:
+    assert tuple(origins.LAYOUTS) == corpus_commands.LAYOUTS
+    docs = (Path(__file__).parent.parent / "docs" / "corpus.md").read_text("utf-8")
+    assert [name for name in origins.LAYOUTS if f"| `{name}` |" not in docs] == []

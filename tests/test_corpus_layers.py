@@ -85,6 +85,17 @@ def test_a_fringe_is_the_share_of_the_old_background(background: float, share: f
     assert found == pytest.approx(share, abs=0.02)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+def test_a_mixture_is_the_share_of_the_background_that_is_still_there(share: float) -> None:
+    alpha = disc()
+    slope = np.broadcast_to(np.linspace(0, 0.5, 91, dtype=np.float32)[:, None], (70, 91, 3))
+    photo = pixels.composite(plain(alpha), np.ascontiguousarray(slope), alpha)
+    clean = np.where(alpha[..., None] > 0, plain(alpha), slope)
+    assert layers.measure_mixture(share * photo + (1 - share) * clean, alpha) == pytest.approx(
+        share, abs=0.03
+    )
+
+
 def test_a_fringe_needs_soft_pixels() -> None:
     assert layers.measure_fringe(plain(disc()), (disc() > 0.5).astype(np.float32)) == layers.Fringe(0, 0)
 

@@ -1,4 +1,4 @@
-"""The commands of those who gather training data: corpus check, corpus sheet, corpus pack."""
+"""The commands of those who gather training data: corpus import, check, sheet, pack."""
 
 import argparse
 import dataclasses
@@ -17,6 +17,9 @@ from deepmatte.cli.console import (
     progress_bar,
     whole_number,
 )
+
+# Named here too, for --help loads nothing of the training.
+LAYOUTS = ("rgba", "pairs", "photos", "corpus", "adobe", "distinctions-646", "aim-500")
 
 
 def _add_workers(command: argparse.ArgumentParser) -> None:
@@ -52,6 +55,48 @@ def _check(arguments: argparse.Namespace) -> int:
     notes = len(findings) - faults
     print(f"deepmatte: {arguments.corpus}: faults: {faults}, notes: {notes}", file=sys.stderr)
     return 1 if faults or (arguments.strict and notes) else 0
+
+
+def _add_import(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("layout", metavar="LAYOUT", choices=LAYOUTS, help=f"one of {', '.join(LAYOUTS)}")
+    add("source", metavar="SOURCE", help="the folder that holds it")
+    add("--output", metavar="CORPUS", required=True, help="the folder to add to, made if it is not there")
+    add("--licence", metavar="TEXT", help="of the files whose licence SOURCE/manifest.csv does not tell")
+    add("--allow-unknown-licence", action="store_true", help="take in files without a licence, too")
+    add("--author", metavar="TEXT", help="of the files")
+    add("--origin", metavar="TEXT", help="where the files come from, such as an address")
+    add("--group", metavar="NAME", help="what training counts them among (default: their folder's name)")
+    add("--split", choices=("train", "test"), help="what they are kept for")
+    add("--keep-colours", action="store_true", help="do not take old backgrounds out of the colours")
+    _add_workers(command)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    with extra("corpus"):
+        from deepmatte.training.corpus.intake import Facts, import_corpus
+    facts = Facts(
+        arguments.licence or "",
+        arguments.allow_unknown_licence,
+        arguments.author or "",
+        arguments.origin or "",
+        arguments.group or "",
+        arguments.split or "",
+    )
+    with progress_bar() as progress:
+        intake = import_corpus(
+            arguments.layout,
+            Path(arguments.source),
+            Path(arguments.output),
+            facts=facts,
+            keep_colours=arguments.keep_colours,
+            workers=_workers(arguments),
+            progress=progress,
+        )
+    for note in (*intake.doubles, *intake.notes):
+        print("deepmatte: note:", note, file=sys.stderr)
+    print(f"{arguments.output}: {len(intake.added)} files added, {len(intake.doubles)} there already")
+    return _tell_failures(intake.failures)
 
 
 def _add_sheet(command: argparse.ArgumentParser) -> None:
@@ -132,6 +177,7 @@ COMMANDS = (
     command_group(
         "corpus",
         (
+            Command("import", _add_import, _import, "add people's own pictures, or a published data set"),
             Command("check", _add_check, _check, "look for faults in a corpus"),
             Command("pack", _add_pack, _pack, "put a corpus into one small file to train on"),
             Command("sheet", _add_sheet, _sheet, "draw many pictures of a corpus in one"),

@@ -77,7 +77,7 @@ def inspect(store: Store, entry: Entry) -> Inspection:
         for name in (f"{store.path}/{entry.file}", entry.file):
             message = message.removeprefix(f"{show(name)} ")
         return Inspection(entry, (*findings, _fault("unusable", entry, message)))
-    return Inspection(entry, (*findings, *_judge(entry, colours, alpha)), digest, sign(colours, alpha))
+    return Inspection(entry, (*findings, *judge(entry, colours, alpha)), digest, sign(colours, alpha))
 
 
 def _lost(entry: Entry, reason: str) -> Inspection:
@@ -88,8 +88,8 @@ def _fault(subject: str, entry: Entry, message: str) -> Finding:
     return Finding(subject, (entry.file,), message)
 
 
-def _judge(entry: Entry, colours: AnyArray, alpha: AnyArray) -> Iterator[Finding]:
-    """Yield what is worth a look in a foreground that can be used."""
+def judge(entry: Entry, colours: AnyArray, alpha: AnyArray) -> Iterator[Finding]:
+    """Yield what is worth a look in a foreground that can be used. colours, alpha: as in layers."""
     if layers.is_two_valued(alpha):
         yield Finding("two-valued", (entry.file,), "has an alpha of only 0 and 1, no soft edge", False)
     if layers.is_hazy(alpha):
@@ -100,7 +100,9 @@ def _judge(entry: Entry, colours: AnyArray, alpha: AnyArray) -> Iterator[Finding
             told = f"has {name} fringes: {min(share, 1):.0%} of an old background's colour in its soft pixels"
             yield Finding(f"{name} fringe", (entry.file,), told, False)
     if layers.is_bare(colours, alpha):
-        yield Finding("bare", (entry.file,), "has one colour where its alpha ends, not its own continued", False)
+        yield Finding(
+            "bare", (entry.file,), "has one colour where its alpha ends, not its own continued", False
+        )
 
 
 def _compare(inspections: Iterable[Inspection]) -> Iterator[Finding]:

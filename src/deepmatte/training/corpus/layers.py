@@ -12,7 +12,7 @@ from deepmatte.errors import BadInput
 from deepmatte.guides import fill
 from deepmatte.pixels import AnyArray, Floats, resize, to_unit
 from deepmatte.sources import Source, shown
-from deepmatte.trimap import dilate
+from deepmatte.trimap import Bools, dilate
 
 # Colours of less alpha than this share weigh nothing against others when pixels are merged.
 _FAINT = np.float32(1e-3)
@@ -29,13 +29,17 @@ def read_foreground(source: Source) -> tuple[AnyArray, AnyArray]:
 
     Raises BadInput for a file that is no picture, has no alpha or an opaque one, or shows nothing.
     """
-    photo = images.read_photo(source)
+    return checked(images.read_photo(source), shown(source))
+
+
+def checked(photo: images.Photo, name: str) -> tuple[AnyArray, AnyArray]:
+    """Return the colours and alpha of a picture that has been read. Raises BadInput as `read_foreground`."""
     if photo.alpha is None:
         raise BadInput(
-            f"{shown(source)} has no alpha channel, or it is opaque everywhere; a foreground needs one:"
+            f"{name} has no alpha channel, or it is opaque everywhere; a foreground needs one:"
             " move it to background/"
         )
-    check_alpha(photo.alpha, shown(source))
+    check_alpha(photo.alpha, name)
     return photo.pixels, photo.alpha
 
 
@@ -65,9 +69,7 @@ def shrink(colours: AnyArray, alpha: AnyArray, longest_px: int) -> tuple[Floats,
 
 def extend(colours: AnyArray, alpha: AnyArray) -> Floats:
     """Return colours in [0, 1] that go on smoothly from where alpha is above 0 to where it is 0."""
-    pixels, is_visible = to_unit(colours), alpha > 0
-    planes = fill(np.ascontiguousarray(np.moveaxis(pixels, -1, 0)), is_visible.astype(np.float32))
-    return np.where(is_visible[..., None], pixels, np.clip(np.moveaxis(planes, 0, -1), 0, 1))
+    return _spread(to_unit(colours), alpha > 0)
 
 
 def is_two_valued(alpha: AnyArray) -> bool:
@@ -95,25 +97,48 @@ class Fringe:
 
 
 def measure_fringe(colours: AnyArray, alpha: AnyArray) -> Fringe:
-    """Compare the colours of soft pixels with those of opaque ones nearby.
+    """Measure how much black and how much white there is in the soft pixels' colours.
 
-    A soft pixel I = αF + (1 − α)B differs from F by (1 − α)(B − F): the share is the least squares factor of
-    that. 0 where there are too few soft or opaque pixels, or none that differ from B.
+    0 where there are too few soft or opaque pixels to tell, or where they hardly differ from it.
     """
     pixels, share = to_unit(colours), to_unit(alpha)
+    black, white = (np.full(3, level, np.float32) for level in (0, 1))
+    return Fringe(_mixture(pixels, share, black), _mixture(pixels, share, white))
+
+
+def measure_mixture(colours: AnyArray, alpha: AnyArray) -> float:
+    """Return how much of the colours where alpha is 0 there is in those of soft pixels nearby.
+
+    About 1 for a photo as it was taken, 0 for clean foreground colours, or where nothing can be told.
+    """
+    pixels, share = to_unit(colours), to_unit(alpha)
+    is_background = share == 0
+    if int(is_background.sum()) < _FEW:
+        return 0.0
+    return _mixture(pixels, share, _spread(pixels, is_background))
+
+
+def _mixture(pixels: Floats, share: Floats, background: Floats) -> float:
+    """Compare the colours of soft pixels with those of opaque ones nearby.
+
+    background: (H, W, 3) or one colour (3,). A soft pixel I = αF + (1 − α)B differs from F by (1 − α)(B − F);
+    the mixture is the least squares factor of that.
+    """
     is_soft, is_opaque = (share > _SOFT[0]) & (share < _SOFT[1]), share > _OPAQUE
     if int(is_soft.sum()) < _FEW or int(is_opaque.sum()) < _FEW:
-        return Fringe(0, 0)
-    planes = fill(np.ascontiguousarray(np.moveaxis(pixels, -1, 0)), is_opaque.astype(np.float32))
-    near = np.moveaxis(planes, 0, -1)[is_soft]
-    excess, gap = pixels[is_soft] - near, (1 - share[is_soft])[:, None]
-    return Fringe(*(_factor(excess, gap * (background - near)) for background in (0, 1)))
-
-
-def _factor(excess: Floats, expected: Floats) -> float:
+        return 0.0
+    near = _spread(pixels, is_opaque)[is_soft]
+    behind = np.broadcast_to(background, pixels.shape)[is_soft]
+    expected = (1 - share[is_soft])[:, None] * (behind - near)
     power = float((expected * expected).sum())
     is_visible = power > 0.01 * expected.size
-    return float((excess * expected).sum()) / power if is_visible else 0.0
+    return float(((pixels[is_soft] - near) * expected).sum()) / power if is_visible else 0.0
+
+
+def _spread(pixels: Floats, where: Bools) -> Floats:
+    """Return colours (H, W, 3) that are the pixels' there, and go on from them smoothly elsewhere."""
+    planes = fill(np.ascontiguousarray(np.moveaxis(pixels, -1, 0)), where.astype(np.float32))
+    return np.where(where[..., None], pixels, np.clip(np.moveaxis(planes, 0, -1), 0, 1))
 
 
 def is_bare(colours: AnyArray, alpha: AnyArray) -> bool:

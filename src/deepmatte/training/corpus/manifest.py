@@ -96,6 +96,20 @@ def parse(content: bytes, name: str, *, needs_licence: bool = True) -> list[Entr
     return entries
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a manifest.csv that need not be a corpus's; all they must have is the column file.
+
+    Raises BadInput where it cannot be read or a row has no file.
+    """
+    try:
+        rows = _from_csv(path.read_bytes(), show(path))
+    except OSError as error:
+        raise BadInput(f"{show(path)} cannot be read: {error.strerror}") from error
+    if not all(row.get("file") for row in rows):
+        raise BadInput(f"{show(path)} has a row without file; expected that column to name each picture")
+    return rows
+
+
 def write(directory: Path, entries: Sequence[Entry], *, parquet: bool = False) -> None:
     """Write a corpus folder's manifest whole or not at all, in place of the one there is.
 

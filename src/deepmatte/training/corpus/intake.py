@@ -1,0 +1,331 @@
+"""Bringing other people's pictures into a corpus folder: checked, without doubles, with clean colours.
+
+First all of an origin is looked at, and only then is anything written, so that what is taken in does not
+depend on the order in which processes finish. A journal in the folder lets an import that was ended go on;
+the manifest changes once, at the end.
+"""
+
+import functools
+import hashlib
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from deepmatte import images, outputs
+from deepmatte.errors import BadInput, BadOutput, MatteError
+from deepmatte.foreground import estimate_foreground
+from deepmatte.outputs import show
+from deepmatte.pixels import AnyArray, Floats, to_bytes, to_unit, to_words
+from deepmatte.processes import do_all
+from deepmatte.training.corpus import checks, layers, manifest, origins
+from deepmatte.training.corpus.journal import Journal
+from deepmatte.training.corpus.manifest import Entry
+from deepmatte.training.corpus.origins import Item
+from deepmatte.training.corpus.signatures import Gallery, Signature, sign
+from deepmatte.training.corpus.store import Store
+
+JOURNAL = ".import.jsonl"
+ORIGIN = "origin_sha256"  # the column that tells what a file was made of
+
+# More of a background than this in the soft pixels' colours is taken out.
+_MIXED = 0.5
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is said of all files of an origin, where the origin itself says nothing.
+
+    licence: refused without one unless allow_unknown; group: in place of the origin's own.
+    """
+
+    licence: str = ""
+    allow_unknown: bool = False
+    author: str = ""
+    source: str = ""
+    group: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What came of an import.
+
+    added: files in the corpus now that were not before; doubles: what was left out because it is there
+    already; notes: what is worth a look; failures: what could not be used, and why.
+    """
+
+    added: tuple[str, ...]
+    doubles: tuple[str, ...]
+    notes: tuple[str, ...]
+    failures: tuple[str, ...]
+
+
+def import_corpus(
+    layout: str,
+    source: Path,
+    output: Path,
+    *,
+    facts: Facts | None = None,
+    keep_colours: bool = False,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Intake:
+    """Add an origin's pictures to a corpus folder, which is made if it is not there.
+
+    layout: a name in origins.LAYOUTS; keep_colours: take foregrounds' colours as they are; workers: how many
+    processes, 0 for this one. A file of the name of a listed one gets another name.
+    Raises BadInput for an origin that cannot be read or files without a licence, before anything is written;
+    BadOutput where the folder cannot be written to: what was done stays done, and the same call goes on.
+    """
+    source, output, facts, tell = Path(source), Path(output), facts or Facts(), progress or _say_nothing
+    listing = origins.list_items(layout, source)
+    said = {} if layout == "corpus" else _said(source)
+    items = [replace(item, said=item.said or said.get(item.name, ())) for item in listing.items]
+    if keep_colours:
+        items = [item if item.treatment == "copy" else replace(item, treatment="keep") for item in items]
+    entries = [_entry(item, facts) for item in items]
+    manifest.check_licences(entries)
+    known = Store(output).entries(needs_licence=False) if _has_manifest(output) else []
+    choice = _choose(items, Store(output), known, workers, tell)
+    chosen = [(items[number], _with_origin(entries[number], digest)) for number, digest in choice.chosen]
+    plan = _plan(chosen, known)
+    job = f"{layout} {source.resolve()}{' keeping colours' if keep_colours else ''}"
+    done = _convert(plan, output, job, workers, tell)
+    added = [each.entry for each in done if each.entry is not None]
+    if added:
+        manifest.write(output, [*known, *added], parquet=(output / manifest.PARQUET).exists())
+    (output / JOURNAL).unlink(missing_ok=True)
+    failures = (*listing.failures, *choice.failures, *(each.failure for each in done if each.failure))
+    notes = tuple(note for each in done for note in each.notes)
+    return Intake(tuple(entry.file for entry in added), choice.doubles, notes, failures)
+
+
+def _say_nothing(step: str, share: float) -> None:
+    pass
+
+
+def _has_manifest(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (manifest.CSV, manifest.PARQUET))
+
+
+def _said(source: Path) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return what an origin's own manifest.csv says of its files, by their paths."""
+    path = source / manifest.CSV
+    return {row["file"]: tuple(row.items()) for row in manifest.read_rows(path)} if path.exists() else {}
+
+
+def _entry(item: Item, facts: Facts) -> Entry:
+    """Return what the manifest will say of an item, but for its file's name and digest."""
+    said = dict(item.said)
+    unknown = manifest.UNKNOWN_LICENCE if facts.allow_unknown else ""
+    return Entry(
+        file=_safe(item.name.replace("/", "-")),
+        kind=item.kind,
+        group=_safe(facts.group or said.get("group") or item.group),
+        licence=said.get("licence") or facts.licence or unknown,
+        source=said.get("source") or facts.source,
+        author=said.get("author") or facts.author,
+        split=said.get("split") or facts.split or item.split,
+        extra=tuple((column, text) for column, text in item.said if column not in manifest.COLUMNS),
+    )
+
+
+def _safe(name: str) -> str:
+    """Return a name that every file system takes."""
+    return re.sub(r"[^\w .()+,@=-]", "-", name).strip(" .") or "unnamed"
+
+
+# Looking
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """chosen: number and digest of each item that is taken in; doubles: which are not, and why."""
+
+    chosen: tuple[tuple[int, str], ...]
+    doubles: tuple[str, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """digest: SHA-256 of what a picture is made of; signature: None where it cannot be used."""
+
+    signature: Signature | None
+    digest: str = ""
+    failure: str = ""
+
+
+def _choose(
+    items: Sequence[Item], store: Store, known: Sequence[Entry], workers: int, tell: Progress
+) -> _Choice:
+    """Look at all items, and at what is there already, and leave out what looks the same."""
+    there = [Item(each.file, each.kind, "", store.path / each.file) for each in known]
+    looks: dict[int, _Look] = {}
+    for number, look in do_all([*there, *items], _look, _lost_look, workers):
+        looks[number] = look
+        tell("looking", len(looks) / (len(there) + len(items)))
+    galleries = {kind: Gallery() for kind in manifest.KINDS}
+    made_of = {dict(each.extra).get(ORIGIN) or each.sha256: each.file for each in known}
+    for number, entry in enumerate(known):
+        if (signature := looks.pop(number).signature) is not None:
+            galleries[entry.kind].add(entry.file, signature)
+    chosen, doubles, failures = [], [], []
+    for number, item in enumerate(items):
+        look = looks.pop(len(there) + number)
+        if look.signature is None:
+            failures.append(look.failure)
+        elif look.digest in made_of:
+            doubles.append(f"{item.name} is {made_of[look.digest]} already")
+        elif same := galleries[item.kind].same(look.signature):
+            doubles.append(f"{item.name} looks the same as {same[0]}")
+        else:
+            galleries[item.kind].add(item.name, look.signature)
+            made_of[look.digest] = item.name
+            chosen.append((number, look.digest))
+    return _Choice(tuple(chosen), tuple(doubles), tuple(failures))
+
+
+def _look(item: Item) -> _Look:
+    try:
+        colours, alpha, _ = _read(item)
+        digests = [manifest.digest(path) for path in (item.image, item.alpha) if path is not None]
+    except MatteError as error:
+        return _Look(None, failure=str(error))
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    return _Look(sign(colours, alpha), digest)
+
+
+def _lost_look(item: Item, reason: str) -> _Look:
+    return _Look(None, failure=f"{show(item.image)} cannot be read: {reason}")
+
+
+def _with_origin(entry: Entry, digest: str) -> Entry:
+    extra = tuple((column, text) for column, text in entry.extra if column != ORIGIN)
+    return replace(entry, extra=(*extra, (ORIGIN, digest)))
+
+
+def _read(item: Item) -> tuple[AnyArray, AnyArray | None, bytes | None]:
+    """Return an item's colours, its alpha unless it is a background, and its profile."""
+    photo = images.read_photo(item.image)
+    if item.kind == "background":
+        return photo.pixels, None, photo.icc
+    if item.alpha is None:
+        return *layers.checked(photo, show(item.image)), photo.icc
+    alpha = images.read_map(item.alpha)
+    if alpha.shape != photo.pixels.shape[:2]:
+        (height, width), (image_height, image_width) = alpha.shape, photo.pixels.shape[:2]
+        raise BadInput(
+            f"{show(item.alpha)} is {width} × {height} px but its picture {image_width} × {image_height} px;"
+            " they must match"
+        )
+    layers.check_alpha(alpha, show(item.alpha))
+    return photo.pixels, alpha, photo.icc
+
+
+# Converting
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An item and the entry it becomes."""
+
+    item: Item
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What came of a step. entry: None where it failed; is_fatal: nothing more can be written."""
+
+    entry: Entry | None
+    notes: tuple[str, ...] = ()
+    failure: str = ""
+    is_fatal: bool = False
+
+
+def _plan(chosen: Sequence[tuple[Item, Entry]], known: Sequence[Entry]) -> list[_Step]:
+    """Give every item a file name of its own."""
+    taken = {entry.file.lower() for entry in known}
+    steps = []
+    for item, entry in chosen:
+        suffix = item.image.suffix.lower() if item.treatment == "copy" else ".png"
+        stem = f"{item.kind}/{entry.group}/{_safe(item.stem)}"
+        names = (f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in itertools.count(1))
+        name = next(name for name in names if name.lower() not in taken)
+        taken.add(name.lower())
+        steps.append(_Step(item, replace(entry, file=name)))
+    return steps
+
+
+def _convert(steps: Sequence[_Step], output: Path, job: str, workers: int, tell: Progress) -> list[_Done]:
+    """Write the files, but for those that the journal has; return all of them in the order of the steps."""
+    outputs.make_folder(output)
+    journal = Journal(output / JOURNAL, {"job": job})
+    try:
+        results = {step.entry.file: _recall(step, journal, output) for step in steps}
+        for folder in {(output / step.entry.file).parent for step in steps}:
+            outputs.make_folder(folder)
+            outputs.remove_parts(folder)
+        todo = [step for step in steps if results[step.entry.file].entry is None]
+        for count, (number, done) in enumerate(
+            do_all(todo, functools.partial(_write, output), _lost_step, workers), start=1
+        ):
+            if done.is_fatal:
+                raise BadOutput(f"{done.failure}; make room and run the same command again")
+            step = todo[number]
+            results[step.entry.file] = done
+            if done.entry is not None:
+                record = {"item": step.item.name, "sha256": done.entry.sha256, "notes": done.notes}
+                journal.add(step.entry.file, record)
+            tell("importing", (len(steps) - len(todo) + count) / len(steps))
+    finally:
+        journal.close()
+    return [results[step.entry.file] for step in steps]
+
+
+def _recall(step: _Step, journal: Journal, output: Path) -> _Done:
+    """Return what came of a step in an earlier run of the same job; without an entry if nothing did."""
+    record = journal.done.get(step.entry.file, {})
+    if record.get("item") != step.item.name or not (output / step.entry.file).is_file():
+        return _Done(None)
+    return _Done(replace(step.entry, sha256=record["sha256"]), tuple(record["notes"]))
+
+
+def _write(output: Path, step: _Step) -> _Done:
+    """Write one file, and say what is to be seen in it."""
+    item, path = step.item, output / step.entry.file
+    try:
+        colours, alpha, icc = _read(item)
+        if item.treatment == "copy" or alpha is None:
+            outputs.write_bytes(path, item.image.read_bytes(), overwrite=True)
+        else:
+            is_deep = np.uint16 in (colours.dtype, alpha.dtype) or alpha.dtype.kind == "f"
+            levels = to_words if is_deep else to_bytes
+            colours, alpha = levels(_treat(item.treatment, colours, alpha)), levels(to_unit(alpha))
+            images.write_image(path, colours, alpha, icc, overwrite=True)
+        entry = replace(step.entry, sha256=manifest.digest(path))
+    except BadOutput as error:
+        return _Done(None, failure=str(error), is_fatal=True)
+    except (MatteError, OSError) as error:
+        return _Done(None, failure=str(error))
+    found = checks.judge(entry, colours, alpha) if alpha is not None else ()
+    return _Done(entry, tuple(f"{entry.file} {finding.message}" for finding in found))
+
+
+def _lost_step(step: _Step, reason: str) -> _Done:
+    return _Done(None, failure=f"{show(step.item.image)} cannot be imported: {reason}")
+
+
+def _treat(treatment: str, colours: AnyArray, alpha: AnyArray) -> Floats:
+    """Return a foreground's own colours, continued beyond its alpha."""
+    is_mixed = treatment == "estimate" or (
+        treatment == "detect" and layers.measure_mixture(colours, alpha) > _MIXED
+    )
+    return estimate_foreground(colours, alpha) if is_mixed else layers.extend(colours, alpha)
