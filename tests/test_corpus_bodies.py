@@ -124,3 +124,14 @@ def test_fields_are_read_between_their_cells():
     middle = np.array([[0.5, 0.5], [0.125, 1 / 6], [-1, -1]])
     np.testing.assert_allclose(sample(field, middle), [5.5, 0, 0])
     np.testing.assert_allclose(sample(np.dstack([field, -field]), middle)[0], [5.5, -5.5])
+
+
+def test_a_lone_ball_is_open_and_what_lies_beside_something_higher_is_not():
+    ball = surface_of(np.random.default_rng(0), [BALL], roughness=0.0)
+    assert ball.openness[ball.distance < 0].min() > 0.9
+    nose = Cone((0.5, 0.5, 0.35), (0.5, 0.5, 0.35), (0.06, 0.06), "nose")
+    both = surface_of(np.random.default_rng(0), [BALL, nose], roughness=0.0)
+    places = np.stack([np.linspace(0.5, 0.7, 21), np.full(21, 0.5)], axis=1)
+    openness = both.read(both.openness, places)
+    assert openness[:3].min() > 0.95
+    assert openness[5:12].min() < 0.85

@@ -4,6 +4,7 @@ Space has x to the right and y downwards in shares of the picture's side, and z 
 unit. A body is seen from far away along z.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class Cone:
         square = radius**2 - ((places - nearest) ** 2).sum(axis=-1)
         middle = self.start[2] + share * (self.end[2] - self.start[2])
         bulge = np.sqrt(np.maximum(square, 0)) * self.flatness
-        return np.asarray(middle + bulge - np.sqrt(np.maximum(-square, 0)))
+        return np.asarray(middle + bulge - 2 * np.sqrt(np.maximum(-square, 0)))
 
     def _nearest(self, places: Doubles) -> tuple[Doubles, Doubles, Doubles]:
         start, end = np.array(self.start)[:2], np.array(self.end)[:2]
@@ -88,6 +89,20 @@ class Surface:
     parts: tuple[str, ...]
     part: NDArray[np.intp]
     colours: Floats | None = None
+
+    @functools.cached_property
+    def openness(self) -> Doubles:
+        """Return how much of the sky each cell sees, (G, G) from 0.35 to 1: less beside what stands out."""
+        cells, total = GRID / (1 + 2 * MARGIN), np.zeros_like(self.height)
+        # What is not the body must not darken its rim, so only the body is averaged.
+        within = (self.distance < 0).astype(np.float64)
+        height = np.where(within > 0, self.height, 0.0)
+        for reach in (0.012, 0.04):
+            around = ndimage.gaussian_filter(height, reach * cells)
+            around /= np.maximum(ndimage.gaussian_filter(within, reach * cells), 1e-6)
+            total += np.maximum(around - self.height, 0) / reach
+        total *= np.clip(1.6 * self.normal[..., 2] - 0.3, 0, 1)  # a rim slopes away from all, and stands free
+        return np.asarray(np.clip(1 - 0.32 * total, 0.35, 1))
 
     def read(self, field: AnyArray, places: Doubles) -> Doubles:
         """Read one of the fields at places (..., 2) in shares of the picture."""

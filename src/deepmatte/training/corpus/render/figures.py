@@ -105,7 +105,7 @@ def person(rng: Generator) -> Figure:
     def about(value: float, by: float = 0.08) -> float:
         return float(value * rng.uniform(1 - by, 1 + by))
 
-    jaw, chin = about(0.34), about(0.17, 0.2)
+    jaw, chin = about(0.36), about(0.2, 0.15)
     cones = [
         Cone((0, -0.12, -0.06), (0, -0.05, -0.02), (about(0.42, 0.05), 0.42), "head"),
         Cone((0, 0.06, 0.06), (0, about(0.42), 0.14), (jaw, chin), "head"),

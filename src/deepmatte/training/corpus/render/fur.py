@@ -164,7 +164,8 @@ def _draw_pelt(
         rng, surface, roots, lengths, values["lift"], values["droop"], values["mess"],
         (values["tufts"], values["gather"]), 4 if count > 22000 else 5 if count > 15000 else 7, comb,
     )  # fmt: skip
-    ribbons = _coloured(rng, hairs, surface.read(pelt.field, roots), light, values)
+    own = surface.read(pelt.field, roots) * surface.read(surface.openness, roots)[:, None]
+    ribbons = _coloured(rng, hairs, own, light, values)
     upstream = -(unit(comb)[:, :2] * roots).sum(axis=1)
     depth = (
         surface.read(surface.height, roots)

@@ -98,11 +98,22 @@ def grow_locks(
         touches = (away < lifts * 1.2)[:, None]
         ways = np.where(touches, ways - inward * out, ways)
         own = own * 0.85 + rng.normal(0, fall.stray * 0.5, own.shape)
-        ways = unit(keep * ways + (1 - keep) * (pull + own))
+        aim = pull + own
+        # Pressed against the head a lock slides; it does not coil up.
+        aim = np.where(touches, aim - np.minimum((aim * out).sum(axis=1, keepdims=True), 0) * out, aim)
+        ways = unit(keep * ways + (1 - keep) * aim)
         places = places + step * ways
         away, out = outside(cones, places)
         places = places + out * np.clip(lifts - away, 0, step[:, 0])[:, None]
-    return lines, normals
+    return _smoothed(lines), unit(_smoothed(normals))
+
+
+def _smoothed(lines: Doubles) -> Doubles:
+    """Return lines (N, K, 3) with their kinks rounded off; roots and tips stay."""
+    for _ in range(3):
+        middle = 0.25 * lines[:, :-2] + 0.5 * lines[:, 1:-1] + 0.25 * lines[:, 2:]
+        lines = np.concatenate([lines[:, :1], middle, lines[:, -1:]], axis=1)
+    return lines
 
 
 def fill_locks(

@@ -49,6 +49,7 @@ def paint_person(
     normals = unit(normals + 0.12 * is_cloth[..., None] * folds)
     colours = colours + is_cloth[..., None] * (_cloth(rng, size, assets) - colours)
     lit = light.on_surface(colours, normals, 0.12 * float(rng.random()))
+    lit *= surface.over_picture(surface.openness, size)[..., None]
     for mark in figure.marks:
         _add_mark(lit, mark, figure, skin, under)
     covered = scalp(figure, surface, size)[..., None]
@@ -69,6 +70,7 @@ def paint_fur(
         0.62 + 0.08 * smooth_noise(rng, 40, size, octaves=3)[..., None]
     )
     lit = light.on_surface(np.clip(colours, 0, 1), normals)
+    lit *= surface.over_picture(surface.openness, size)[..., None]
     for mark in figure.marks if figure else ():
         _add_mark(lit, mark, figure, np.array([0.3, 0.2, 0.18]), np.array([0.05, 0.04, 0.04]))
     return _enlarged(lit, whole)
@@ -175,7 +177,7 @@ def _add_mark(picture: Doubles, mark: Mark, figure: Figure, skin: Doubles, dark:
         lay(blob(0, -height, width * 1.05, height * 0.35, 0.8), dark * 0.5)
         lay(blob(-0.25 * height, -0.3 * height, height * 0.2, height * 0.2, 0.8), 0.9)
     elif mark.what == "mouth":
-        lay(blob(0, 0, width, height, 0.9) * 0.85, skin * np.array([0.85, 0.52, 0.5]))
+        lay(blob(0, 0, width, height, 0.9) * 0.85, skin * np.array([0.88, 0.62, 0.6]))
         lay(blob(0, 0, width * 0.95, height * 0.14, 0.9) * 0.7, skin * 0.3)
     elif mark.what == "muzzle":
         lay(blob(0, 0, width, height, 0.3), dark)

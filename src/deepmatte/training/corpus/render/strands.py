@@ -92,7 +92,7 @@ class Look:
 @dataclass(frozen=True, eq=False)
 class Head:
     """Hair on a head: its strands; the numbers (G,) of the locks that have a core, their lines (G, K, 3), the
-    normals along them, and how wide they are.
+    normals along them, and how wide their cores are.
     """
 
     strands: Strands
@@ -148,7 +148,8 @@ def _long_hair(rng: Generator, figure: Figure, values: dict[str, Any]) -> Head:
     scale = figure.scale
     tight = 0.4 if values["parting"] == "out" else 1.0  # the tightest curls stand out by themselves
     turns = values["length"] / (values["wavelength"] * tight)
-    nodes = int(np.clip(9 * turns, 16, 64))
+    nodes = int(np.clip(9 * turns, 20, 64))
+    turns = min(turns, nodes / 9)  # finer curls would be zigzags
     strands = min(values["strands"], 120_000 // nodes)
     wind = values["wind"] if rng.random() < 0.33 else 0.1 * values["wind"]
     weight = {"up": -1.0, "out": 0.25}.get(values["parting"], 1.0)
@@ -176,7 +177,8 @@ def _long_hair(rng: Generator, figure: Figure, values: dict[str, Any]) -> Head:
         )
         parts.append((waved, normals, filled))
     (lines, normals, main), (_, _, loose), (_, _, short) = parts
-    return Head(together(together(main, loose), short), np.arange(len(lines)), lines, normals, width)
+    core = width * 0.9 * (0.55 if wave.radius > 0.5 * width else 1.0)
+    return Head(together(together(main, loose), short), np.arange(len(lines)), lines, normals, core)
 
 
 def scalp_roots(rng: Generator, figure: Figure, count: int, parting: str) -> tuple[Doubles, Doubles]:
@@ -238,7 +240,7 @@ def lock_cores(head: Head, look: Look) -> Ribbons:
     locks, nodes = head.lines.shape[:2]
     along = np.linspace(0, 1, nodes)
     shape = (locks, nodes)
-    widths = np.broadcast_to(head.width * 0.9 * np.interp(along, [0, 0.3, 1], [0.5, 1, 0.3]), shape)
+    widths = np.broadcast_to(head.width * np.interp(along, [0, 0.3, 1], [0.5, 1, 0.3]), shape)
     tone = look.tones[0] + along[:, None] * (look.tones[1] - look.tones[0])
     colours = np.broadcast_to(tone * 0.55, head.lines.shape)
     tangents = unit(np.gradient(head.lines, axis=1))
@@ -269,10 +271,10 @@ def ribbons_of(rng: Generator, strands: Strands, look: Look, own: Doubles | None
     widths = (
         look.width
         * rng.uniform(0.65, 1.35, count)[:, None]
-        * np.interp(along, [0, 0.5, 1], [1, 1, look.taper])
+        * np.interp(along, [0, 0.06, 0.5, 1], [0.4, 1, 1, look.taper])
     )
     widths = widths * (1 - 0.35 * stray)[:, None]
-    fading = np.interp(along, [0, 0.7, 1], [1, 1, 0.55])
+    fading = np.interp(along, [0, 0.06, 0.7, 1], [0.4, 1, 1, 0.55])
     opacities = look.opacity * rng.uniform(0.75, 1.0, count)[:, None] * fading
     return Ribbons(strands.places[..., :2], widths, lit, np.minimum(opacities, 1))
 
