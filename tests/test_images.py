@@ -588,6 +588,15 @@ def test_webp_keeps_hidden_colours_when_told_to() -> None:
     assert np.abs(lost.pixels.astype(int) - pixels).max() > 5
 
 
+def test_webp_keeps_every_colour_when_told_to() -> None:
+    rng = np.random.default_rng(7)
+    pixels, alpha = rng.integers(0, 256, (33, 46, 3), np.uint8), rng.integers(0, 2, (33, 46), np.uint8)
+    content = images.encode_image(pixels, ".webp", alpha=alpha, is_lossless=True)
+    photo = images.read_photo(Encoded("a", content))
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    np.testing.assert_array_equal(photo.alpha, alpha)
+
+
 def test_a_picture_in_memory_of_less_quality_is_smaller() -> None:
     pixels = np.random.default_rng(5).integers(0, 256, (33, 46, 3), dtype=np.uint8)
     small, large = (images.encode_image(pixels, ".webp", quality=quality) for quality in (20, 95))

@@ -295,12 +295,14 @@ def encode_image(
     quality: int | None = None,
     alpha: AnyArray | None = None,
     keeps_hidden: bool = False,
+    is_lossless: bool = False,
 ) -> bytes:
     """Return the bytes of a picture file, as `write_image` would write it.
 
     pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16; suffix: of the format, such as ".webp"; quality:
     1 to 100, for WebP and JPEG only, instead of the one files get; alpha: (H, W) of the same type;
-    keeps_hidden: whether WebP is to keep the colours where alpha is 0, as other formats do.
+    keeps_hidden: whether WebP is to keep the colours where alpha is 0, as other formats do; is_lossless: WebP
+    keeps all colours exactly, those too.
     Raises BadInput for other arrays, BadOutput for other suffixes, a quality that cannot be, and sides that
     are too long.
     """
@@ -313,7 +315,8 @@ def encode_image(
         raise BadOutput(f"quality {quality} cannot be had in {suffix}; expected 1 to 100, for WebP or JPEG")
     _claim_threads()
     target = pyvips.Target.new_to_memory()
-    options: dict[str, Any] = {"exact": True} if keeps_hidden and kind is _WEBP else {}
+    options: dict[str, Any] = {"exact": True} if (keeps_hidden or is_lossless) and kind is _WEBP else {}
+    options |= {"lossless": True} if is_lossless and kind is _WEBP else {}
     _save(pixels, alpha, None, kind, target, options if quality is None else options | {"Q": quality})
     return bytes(target.get("blob"))
 
