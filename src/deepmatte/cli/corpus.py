@@ -1,4 +1,4 @@
-"""The commands of those who gather training data: corpus import, check, sheet, pack."""
+"""The commands of those who gather training data: corpus import, render, check, sheet, pack, kinds."""
 
 import argparse
 import dataclasses
@@ -166,6 +166,56 @@ def _pack(arguments: argparse.Namespace) -> int:
     return _tell_failures(packed.failures)
 
 
+def _add_render(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("kinds", metavar="KIND,...|all", type=names, help="what to draw, in turn; corpus kinds lists them")
+    add("--count", metavar="N", type=whole_number, required=True, help="how many files in all")
+    add("--output", metavar="CORPUS", required=True, help="the corpus folder to add them to")
+    add("--size", metavar="PX", type=whole_number, default=1024, help="side of each (default: 1024)")
+    add("--seed", metavar="K", type=int, default=0, help="the same seed draws the same files (default: 0)")
+    add("--photographs", metavar="DIR", help="take colours and light from these, too")
+    add("--masks", metavar="DIR", help="take silhouettes from these masks and cut-outs, too")
+    add("--optics", metavar="SHARE", type=float, default=0.3, help="share that is blurred (default: 0.3)")
+    add("--bits", type=int, choices=(8, 16), default=16, help="16 writes PNG, 8 lossless WebP (default: 16)")
+    add("--licence", metavar="NAME", default="CC0-1.0", help="what the manifest says (default: CC0-1.0)")
+    _add_workers(command)
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    with extra("corpus"):
+        from deepmatte.training.corpus.render import KINDS
+        from deepmatte.training.corpus.render.job import Job, find_pictures, run
+        from deepmatte.training.corpus.render.rendering import Assets
+    photographs, masks = (
+        find_pictures(Path(folder)) if folder else () for folder in (arguments.photographs, arguments.masks)
+    )
+    job = Job(
+        tuple(KINDS) if arguments.kinds == ["all"] else tuple(dict.fromkeys(arguments.kinds)),
+        arguments.count,
+        arguments.size,
+        seed=arguments.seed,
+        assets=Assets(photographs, masks),
+        optics=arguments.optics,
+        bits=arguments.bits,
+        licence=arguments.licence,
+    )
+    with progress_bar() as progress:
+        outcome = run(job, Path(arguments.output), workers=_workers(arguments), progress=progress)
+    print(f"{arguments.output}: {outcome.made} files rendered, {outcome.present} were there already")
+    return _tell_failures(outcome.failures)
+
+
+def _add_kinds(command: argparse.ArgumentParser) -> None:
+    command.add_argument("kinds", metavar="KIND", nargs="*", help="only these (default: all)")
+
+
+def _kinds(arguments: argparse.Namespace) -> int:
+    with extra("corpus"):
+        from deepmatte.training.corpus.render.description import describe
+    print(describe(arguments.kinds))
+    return 0
+
+
 def _tell_failures(failures: Sequence[str]) -> int:
     """List what was skipped, and return the exit code."""
     for failure in failures:
@@ -178,6 +228,8 @@ COMMANDS = (
         "corpus",
         (
             Command("import", _add_import, _import, "add people's own pictures, or a published data set"),
+            Command("render", _add_render, _render, "draw foregrounds with exact alphas"),
+            Command("kinds", _add_kinds, _kinds, "list what corpus render can draw, and from what ranges"),
             Command("check", _add_check, _check, "look for faults in a corpus"),
             Command("pack", _add_pack, _pack, "put a corpus into one small file to train on"),
             Command("sheet", _add_sheet, _sheet, "draw many pictures of a corpus in one"),

@@ -9,12 +9,19 @@ draws thousands of ribbons in order, and no joint shows.
 from dataclasses import dataclass
 
 import numpy as np
-import skia
 from numpy.typing import NDArray
 
+from deepmatte.errors import MatteError
 from deepmatte.grids import halve
 from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render.rendering import settle
+
+try:
+    import skia
+except ModuleNotFoundError:
+    raise
+except ImportError as missing:  # a library of the system, for the name of the wheel is no proof of it
+    raise MatteError(f"skia cannot be loaded ({missing}); on Debian: apt install libgl1 libegl1") from missing
 
 Doubles = NDArray[np.float64]
 
