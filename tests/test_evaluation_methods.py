@@ -15,6 +15,7 @@ from deepmatte import images, matting
 from deepmatte.errors import BadInput, ModelUnavailable
 from deepmatte.evaluation import methods
 from deepmatte.evaluation.benchmarks import Case, find_cases
+from deepmatte.models import catalogue
 from deepmatte.pixels import AnyArray, Floats
 
 
@@ -121,11 +122,13 @@ def test_a_method_goes_to_another_process_without_its_model(monkeypatch: pytest.
 
 def test_models_are_called_as_they_are_named() -> None:
     assert methods.open_model().name == "deepmatte"
-    assert methods.open_method("guided-2").name == "guided-2"
-    path = Path(methods.__file__).parents[1] / "models" / "weights" / "guided-2.onnx"
-    assert methods.open_method(str(path)).name == "guided-2"
-    assert methods.open_model(str(path)).name == "guided-2"
-    assert methods.open_model("guided-2").identity != methods.open_model().identity  # other options
+    shipped = catalogue.names()[0]
+    for opened in (methods.open_method(shipped), methods.open_model(shipped)):
+        assert opened.name == shipped
+        assert opened.identity != methods.open_model().identity  # the same model, otherwise asked for
+    path = catalogue.find(shipped)
+    for opened in (methods.open_method(str(path)), methods.open_model(str(path))):
+        assert opened.name == path.stem
     with pytest.raises(ModelUnavailable, match="nowhere"):
         methods.open_method("nowhere.onnx")
 

@@ -48,13 +48,18 @@ class Shown:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a row. picture: uint8, None where there is none; is_exact: nothing may be lost of it."""
+    """One picture of a row.
+
+    label: what it is; short: what stands below it, if not that; picture: uint8, None where there is none;
+    is_exact: nothing may be lost of it.
+    """
 
     label: str
     picture: Bytes | None
     caption: str = ""
     marks: tuple[Markup, ...] = ()
     is_exact: bool = False
+    short: str = ""
 
 
 def read_shown(case: Case, mattes: dict[str, Path | None]) -> Shown:
@@ -101,7 +106,7 @@ def _overview(shown: Shown, errors: dict[str, Floats], places: list[Place], rows
         panels.append(Panel(method, small(matte), _caption(rows[method])))
         error = errors.get(method)
         colours = None if error is None else crops.error_colours(error, shown.trimap)
-        panels.append(Panel(f"{method}: error", small(colours)))
+        panels.append(Panel(f"{method}: error", small(colours), short="error"))
     return _strip(panels, f"{shown.case.name}, {shown.case.trimap_set}")
 
 
@@ -136,7 +141,7 @@ def _place(shown: Shown, errors: dict[str, Floats], place: Place) -> Markup:
         sad = "" if error is None else f"SAD {number(float(np.abs(error).sum()) / 1000)} here"
         panels.append(Panel(method, None if matte is None else to_bytes(matte[cut]), sad))
         colours = None if error is None else crops.error_colours(error, shown.trimap[cut])
-        panels.append(Panel(f"{method}: error", colours))
+        panels.append(Panel(f"{method}: error", colours, short="error"))
     return _strip(panels, f"{shown.case.name}, {shown.case.trimap_set}, {place.reason}")
 
 
@@ -153,7 +158,7 @@ def _strip(panels: list[Panel], name: str) -> Markup:
 
 
 def _figure(panel: Panel, name: str, step: int) -> Markup:
-    caption = element("figcaption", element("b", panel.label), " ", panel.caption)
+    caption = element("figcaption", element("b", panel.short or panel.label), " ", panel.caption)
     style = "big" if step == 0 else None
     if panel.picture is None:
         return element("figure", element("div"), caption, class_="none")
