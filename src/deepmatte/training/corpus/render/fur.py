@@ -113,7 +113,9 @@ def _pelt(rng: Generator, assets: Assets, values: dict[str, Any]) -> Pelt:
     mask = assets.mask(rng) if rng.random() < 0.5 else None
     if mask is not None:
         values["body"] = "mask"
-        surface, figure = surface_of_mask(mask[1], mask[0]), None
+        step = -1 if rng.random() < 0.5 else 1  # mirrored or not
+        colours = None if mask[0] is None else mask[0][:, ::step]
+        surface, figure = surface_of_mask(mask[1][:, ::step], colours), None
     else:
         scale, x, y = _FRAMES[values["body"]]
         figure = ANIMALS[values["body"]](rng)
@@ -125,6 +127,8 @@ def _pelt(rng: Generator, assets: Assets, values: dict[str, Any]) -> Pelt:
         surface = surface_of(rng, figure.cones, 0.006)
     parts = np.array([_LENGTHS.get(part, 1.0) for part in surface.parts])[surface.part]
     lengths = values["length"] * parts * np.clip(1 + 0.25 * smooth_noise(rng, 6, GRID, octaves=2), 0.4, 2)
+    if surface.colours is not None:  # a photograph shows its own fur; only its rim is to be clad
+        lengths *= 0.6
     return Pelt(surface, figure, _field(rng, surface, assets, values), lengths)
 
 
@@ -146,40 +150,51 @@ def _field(rng: Generator, surface: Surface, assets: Assets, values: dict[str, A
 def _draw_pelt(
     rng: Generator, canvas: Canvas, pelt: Pelt, light: lights.Light, values: dict[str, Any]
 ) -> None:
-    surface, figure = pelt.surface, pelt.figure
-    body = paint_fur(rng, figure, surface, light, canvas.size, pelt.field)
-    canvas.lay(body, soft_outline(surface, canvas.size, pelt.lengths))
-    rim = 1 / np.maximum(surface.normal[..., 2], 0.35)
+    surface, figure, size = pelt.surface, pelt.figure, canvas.size
+    is_photo = surface.colours is not None
+    if is_photo:  # lit already
+        body = sample(surface.colours, grid_places(size)).astype(np.float32)
+        light = replace(light, colour=np.ones(3), ambient=1.0, gloss=0.15 * light.gloss)
+    else:
+        body = paint_fur(rng, figure, surface, light, size, pelt.field)
+    canvas.lay(body, soft_outline(surface, size, pelt.lengths))
     hairy = (surface.distance < 0) & (pelt.lengths > 0.003)
-    area = hairy.sum() * ((1 + 2 * MARGIN) / GRID) ** 2
-    one = max(values["length"], 0.02) * values["width_px"] / 512 * 0.6
-    count = int(np.clip(values["cover"] * area / one, 2000, _HAIRS))
-    roots = surface.scatter(rng, count, rim * hairy)
+    if is_photo:  # only its rim
+        hairy &= surface.distance > -1.3 * pelt.lengths
+    count = _count(hairy, values)
+    roots = surface.scatter(rng, count, hairy / np.maximum(surface.normal[..., 2], 0.35))
     roots = roots[~_on_marks(figure, roots)]
     if not len(roots):
         return
     lengths = surface.read(pelt.lengths, roots) * rng.uniform(0.6, 1.25, len(roots))
     comb = surface.read(surface.lay, roots) + _swirl(rng, surface, roots)
+    nodes = 4 if count > 22000 else 5 if count > 15000 else 7
+    tufts = (values["tufts"], values["gather"])
     hairs = grow_fur(
-        rng, surface, roots, lengths, values["lift"], values["droop"], values["mess"],
-        (values["tufts"], values["gather"]), 4 if count > 22000 else 5 if count > 15000 else 7, comb,
-    )  # fmt: skip
-    own = surface.read(pelt.field, roots) * surface.read(surface.openness, roots)[:, None]
-    ribbons = _coloured(rng, hairs, own, light, values)
-    upstream = -(unit(comb)[:, :2] * roots).sum(axis=1)
-    depth = (
-        surface.read(surface.height, roots)
-        + 0.8 * upstream
-        + rng.normal(0, values["length"] * 0.25, len(roots))
+        rng, surface, roots, lengths, values["lift"], values["droop"], values["mess"], tufts, nodes, comb
     )
+    own = surface.read(pelt.field, roots)
+    if not is_photo:
+        own = own * surface.read(surface.openness, roots)[:, None]
+    ribbons = _coloured(rng, hairs, own, light, values, 0.85 if is_photo else rng.uniform(0.45, 0.8))
+    upstream = -(unit(comb)[:, :2] * roots).sum(axis=1)
+    jitter = rng.normal(0, values["length"] * 0.25, len(roots))
+    depth = surface.read(surface.height, roots) + 0.8 * upstream + jitter
     canvas.draw(ribbons.part(np.argsort(depth, kind="stable")))
 
 
+def _count(hairy: NDArray[np.bool_], values: dict[str, Any]) -> int:
+    """Return how many hairs cover the cells (G, G) as often as asked."""
+    area = hairy.sum() * ((1 + 2 * MARGIN) / GRID) ** 2
+    one = max(values["length"], 0.02) * values["width_px"] / 512 * 0.6
+    return int(np.clip(values["cover"] * area / one, 2000, _HAIRS))
+
+
 def _coloured(
-    rng: Generator, hairs: Strands, colours: Doubles, light: lights.Light, values: dict[str, Any]
+    rng: Generator, hairs: Strands, colours: Doubles, light: lights.Light, values: dict[str, Any], root: float
 ) -> Ribbons:
-    """Return hairs as ribbons. colours: (N, 3), at their roots."""
-    tone = np.array([rng.uniform(0.45, 0.8), rng.uniform(0.85, 1.35)])
+    """Return hairs as ribbons. colours: (N, 3), at their roots; root: how much darker they are there."""
+    tone = np.array([root, max(root, rng.uniform(0.85, 1.35))]) if root < 0.85 else np.array([root, 1.0])
     look = Look(
         np.ones((2, 3)) * tone[:, None],
         rng.uniform(0.12, 0.35),

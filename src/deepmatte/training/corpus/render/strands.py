@@ -150,7 +150,7 @@ def _long_hair(rng: Generator, figure: Figure, values: dict[str, Any]) -> Head:
     turns = values["length"] / (values["wavelength"] * tight)
     nodes = int(np.clip(9 * turns, 20, 64))
     turns = min(turns, nodes / 9)  # finer curls would be zigzags
-    strands = min(values["strands"], 120_000 // nodes)
+    strands = min(values["strands"], 100_000 // nodes)
     wind = values["wind"] if rng.random() < 0.33 else 0.1 * values["wind"]
     weight = {"up": -1.0, "out": 0.25}.get(values["parting"], 1.0)
     stiffness = 0.97 if values["parting"] == "out" else rng.uniform(0.55, 0.9)
