@@ -86,7 +86,7 @@ def test_what_the_frame_cuts_off_stays_opaque_there():
 
 def test_translucence_scales_alpha_and_leaves_colours():
     layer = soft_disc(20) * np.float32([0.5, 0.25, 1, 1])
-    field = np.linspace(-3, 3, SIZE)[:, None] * np.ones(SIZE)
+    field = np.linspace(-6, 6, SIZE)[:, None] * np.ones(SIZE)
     through = optics.translucent(layer, 0.4, field)
     assert through[30, 45, 3] == pytest.approx(0.4)
     assert through[60, 45, 3] == pytest.approx(1.0)

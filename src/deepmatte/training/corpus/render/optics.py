@@ -100,7 +100,7 @@ def rotation(layer: Floats, centre_px: tuple[float, float], angle: float) -> Flo
 
 def translucent(layer: Floats, least: float, field: Doubles) -> Floats:
     """Let light through: scale a layer by between `least` and 1, where a smooth field (S, S) is low."""
-    share = np.clip(0.5 + field, 0, 1)
+    share = np.clip(1.2 + field, 0, 1)  # most of it stays as it is
     return np.asarray(layer * (least + (1 - least) * share)[..., None], dtype=np.float32)
 
 

@@ -123,11 +123,11 @@ def _cloth(rng: Generator, size: int, assets: Assets) -> Doubles:
     kind = rng.random()
     first, second = rng.uniform(0.03, 0.95, (2, 3))
     grey = first.mean()
-    first = grey + (first - grey) * rng.uniform(0.1, 0.9)
+    first, second = (grey + (each - grey) * rng.uniform(0.1, 0.8) for each in (first, second))
     if photograph is not None and kind < 0.4:
         unfolded = (grid_places(size) * rng.uniform(0.3, 2.0) + rng.random(2)) % 2
         return sample(photograph, 1 - np.abs(1 - unfolded))  # mirrored where it ends
-    if kind < 0.6:  # stripes
+    if kind > 0.75:  # stripes
         places, angle, period = grid_places(size), rng.uniform(0, np.pi), rng.uniform(0.015, 0.12)
         phase = (places @ np.array([np.cos(angle), np.sin(angle)]) / period) % 1
         share = np.clip(np.abs(phase - 0.5) * 12 - 3, 0, 1)[..., None]

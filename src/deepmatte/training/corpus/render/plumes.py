@@ -26,14 +26,14 @@ from deepmatte.training.corpus.render.strands import choose_tones
 Doubles = NDArray[np.float64]
 
 FEATHERS: Parameters = {
-    "feathers": Span(1, 9, "feathers", "whole"),
+    "feathers": Span(1.0, 9.9, "feathers, without what is behind the point", "logarithmic"),
     "form": Choice(
         ("vane", "plume", "down"), "closed vane, loose plume, or down all along", (0.45, 0.35, 0.2)
     ),
     "order": Choice(("fan", "strewn"), "from one point or anywhere"),
-    "length": Span(0.35, 1.2, "length in shares of the picture"),
-    "breadth": Span(0.12, 0.4, "breadth as a share of the length"),
-    "barbs": Span(1200, 7000, "barbs in all", "whole"),
+    "length": Span(0.5, 1.3, "length in shares of the picture"),
+    "breadth": Span(0.15, 0.5, "breadth as a share of the length"),
+    "barbs": Span(2400, 9000, "barbs in all, at least 350 a feather", "whole"),
     "width_px": Span(0.4, 1.1, "width of a barb, in pixels of a picture of 512", "logarithmic"),
     "curve": Span(-1.4, 1.4, "how far the quill bends, in radians"),
     "splits": Span(0, 7, "splits in a vane", "whole"),
@@ -69,7 +69,7 @@ def feathers(rng: Generator, size: int, assets: Assets) -> Rendering:
     light = some_light(rng)
     tones = choose_tones(rng, values["colour"], assets, lights.FUR)
     canvas = Canvas(size)
-    count = values["feathers"]
+    count = int(values["feathers"])
     middle, spread = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2.4)
     has_bars = rng.random() < 0.35
     for number in range(count):
@@ -81,7 +81,7 @@ def feathers(rng: Generator, size: int, assets: Assets) -> Rendering:
             start = rng.uniform(0.2, 0.8, 2) - 0.4 * length * np.array([np.cos(turn), np.sin(turn)])
         quill = _quill(rng, start, turn, length, values["curve"] + rng.normal(0, 0.2))
         change = np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.04, 3))
-        ribbons = _barbs(rng, quill, values, max(40, values["barbs"] // count))
+        ribbons = _barbs(rng, quill, values, max(350, values["barbs"] // count))
         coloured = _coloured(rng, ribbons, np.clip(tones * change, 0.01, 1), light, values, has_bars)
         canvas.draw(coloured)
         canvas.draw(_shaft(quill, tones[1], light, values))
@@ -151,7 +151,7 @@ def _barbs(rng: Generator, quill: Quill, values: dict[str, Any], count: int) -> 
     wiggle = rng.normal(0, 1, (count, 1, 2)) * np.sin(along[None, :, None] * rng.uniform(3, 9, (count, 1, 1)))
     places += wiggle * (reach * np.where(is_down, 0.05, 0.012 * (form != "vane")))[:, None, None]
     barbs = Barbs(places, share, side, np.where(is_down, 0.6, 1.0))
-    return barbs if form == "vane" else _with_barbules(rng, barbs, reach)
+    return barbs if form == "vane" else _with_barbules(rng, barbs, reach, 5 if form == "down" else 2)
 
 
 def _splits(rng: Generator, splits: int, share: Doubles, side: Doubles) -> Doubles:
@@ -162,9 +162,9 @@ def _splits(rng: Generator, splits: int, share: Doubles, side: Doubles) -> Doubl
     return np.asarray(sections[section])
 
 
-def _with_barbules(rng: Generator, barbs: Barbs, reach: Doubles) -> Barbs:
-    """Add the fine hairs that stand on loose barbs."""
-    count = 2 * len(reach)
+def _with_barbules(rng: Generator, barbs: Barbs, reach: Doubles, each: int) -> Barbs:
+    """Add the fine hairs that stand on loose barbs, so many on each."""
+    count = min(each * len(reach), 16000)
     stem = rng.integers(len(reach), size=count)
     node = rng.integers(2, _NODES, count)
     base = barbs.places[stem, node]
