@@ -1,15 +1,17 @@
 """`deepmatte corpus`, as users type it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_blobs import write_blobs
 from small_corpus import write_corpus
 
 from deepmatte import cli, images
 from deepmatte.cli import corpus as corpus_commands
-from deepmatte.training.corpus import origins
+from deepmatte.training.corpus import manifest, origins
 
 
 def test_a_sound_corpus_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,3 +95,41 @@ def test_help_and_docs_name_the_layouts_there_are() -> None:
     assert tuple(origins.LAYOUTS) == corpus_commands.LAYOUTS
     docs = (Path(__file__).parent.parent / "docs" / "corpus.md").read_text("utf-8")
     assert [name for name in origins.LAYOUTS if f"| `{name}` |" not in docs] == []
+
+
+def test_compositions_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, output = write_blobs(tmp_path / "source"), tmp_path / "made"
+    compose = ["corpus", "compose", str(source), "--output", str(output), "--workers", "1"]
+    options = ["--train", "0", "--test", "2", "--test-share", "0.3", "--trimap-px", "0,4", "--side", "30"]
+    assert cli.main([*compose, *options, "--layers", "--seed", "3"]) == 0
+    said = capsys.readouterr()
+    made = len(list((output / "test/layers/foreground").iterdir()))
+    assert said == (f"{output}: {made} compositions to test\n", "")
+    assert [path.name for path in output.iterdir() if path.is_dir()] == ["test"]
+    assert cli.main([*compose, *options]) == 1
+    assert "made with another seed, with_layers; choose another folder" in capsys.readouterr().err
+
+
+def test_compositions_go_to_shards_and_what_is_left_out_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = write_blobs(tmp_path / "source"), tmp_path / "made"
+    entries = manifest.read(source)
+    entries[0], entries[1] = (
+        replace(entry, split=split, extra=(("subject", "one"),))
+        for entry, split in zip(entries[:2], ("train", "test"), strict=True)
+    )
+    manifest.write(source, entries)
+    (source / "background/0.png").unlink()
+    options = ["--train", "2", "--test", "1", "--shards", "3", "--workers", "1"]
+    assert cli.main(["corpus", "compose", str(source), "--output", str(output), *options]) == 1
+    said = capsys.readouterr()
+    assert "note: related to a test's, so left out: foreground/0.png\n" in said.err
+    assert "skipped: " in said.err
+    assert {path.suffix for path in output.iterdir()} == {".tar", ".json"}
+
+
+@pytest.mark.parametrize("span", ["5,4", "1", "a,b", "-1,3"])
+def test_compose_refuses_wrong_use(span: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["corpus", "compose", "corpus", "--output", "made", f"--trimap-px={span}"])

@@ -1,4 +1,4 @@
-"""The commands of those who gather training data: corpus import, render, check, sheet, pack, kinds."""
+"""The commands of those who gather training data: corpus import, render, check, compose and so on."""
 
 import argparse
 import dataclasses
@@ -17,6 +17,7 @@ from deepmatte.cli.console import (
     progress_bar,
     whole_number,
 )
+from deepmatte.outputs import name_some
 
 # Named here too, for --help loads nothing of the training.
 LAYOUTS = ("rgba", "pairs", "photos", "corpus", "adobe", "distinctions-646", "aim-500")
@@ -106,7 +107,7 @@ def _add_sheet(command: argparse.ArgumentParser) -> None:
     add("--count", metavar="N", type=whole_number, help="how many are shown (default: 24)")
     add("--group", metavar="NAME,...", type=names, help="choose from these groups only")
     add("--kind", choices=("foreground", "background"), default="foreground", help="default: %(default)s")
-    add("--seed", metavar="K", type=int, default=0, help="decides which are shown (default: 0)")
+    add("--seed", metavar="K", type=_count, default=0, help="decides which are shown (default: 0)")
     add("--side", metavar="PX", type=whole_number, help="of each picture (default: 384)")
     add("--columns", metavar="N", type=whole_number, help="pictures in a row")
     add("--over", metavar="COLOUR|checks|photos", help="what foregrounds lie on (default: checks)")
@@ -216,6 +217,65 @@ def _kinds(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_compose(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("corpus", metavar="CORPUS", help="a folder with manifest.csv, or a packed corpus")
+    add("--output", metavar="DIR", required=True, help="the folder to make, or to go on with")
+    add("--train", metavar="N", type=_count, help="backgrounds for each foreground (default: 100)")
+    add("--test", metavar="N", type=_count, help="backgrounds for each one kept for tests (default: 20)")
+    add("--test-share", metavar="X", type=positive, help="of the files kept for tests (default: 0.1)")
+    add("--trimap-px", metavar="LOW,HIGH", type=_span, help="how far trimaps reach (default: 1,20)")
+    add("--side", metavar="PX", type=whole_number, help="shrink foregrounds to this side")
+    add("--layers", action="store_true", help="store each composition's foreground and background, too")
+    add("--shards", metavar="N", type=whole_number, help="write tar archives of N compositions, not folders")
+    add("--seed", metavar="K", type=_count, default=0, help="of everything random (default: 0)")
+    _add_workers(command)
+
+
+def _count(text: str) -> int:
+    """Return a whole number, 0 included, or say what was expected."""
+    return 0 if text == "0" else whole_number(text)
+
+
+def _span(text: str) -> tuple[int, int]:
+    """Return two whole numbers from 0 with a comma between, the larger last, or say what was expected."""
+    parts = text.split(",")
+    if len(parts) == 2 and all(part.strip().isdecimal() for part in parts) and int(parts[0]) <= int(parts[1]):
+        return int(parts[0]), int(parts[1])
+    raise argparse.ArgumentTypeError(f"{text!r} is not two whole numbers, the larger last, such as 1,20")
+
+
+def _compose(arguments: argparse.Namespace) -> int:
+    with extra("corpus"):
+        from deepmatte.training.corpus import plans
+        from deepmatte.training.corpus.composing import compose_corpus
+        from deepmatte.training.corpus.compositions import TRIMAP_PX, Style
+    given = {"train": arguments.train, "test": arguments.test}
+    usual = {"train": plans.PER_TRAIN, "test": plans.PER_TEST}
+    counts = {split: usual[split] if count is None else count for split, count in given.items()}
+    settings = plans.Settings(
+        Style(arguments.seed, arguments.trimap_px or TRIMAP_PX, arguments.side),
+        {split: count for split, count in counts.items() if count},
+        arguments.test_share or plans.TEST_SHARE,
+        arguments.layers,
+        arguments.shards,
+    )
+    with progress_bar() as progress:
+        result = compose_corpus(
+            Path(arguments.corpus),
+            Path(arguments.output),
+            settings=settings,
+            workers=_workers(arguments),
+            progress=progress,
+        )
+    if result.left_out:
+        named = name_some(result.left_out)
+        print(f"deepmatte: note: related to a test's, so left out: {named}", file=sys.stderr)
+    for split, made in result.made.items():
+        print(f"{arguments.output}: {made} compositions to {split}{' with' if split == 'train' else ''}")
+    return _tell_failures(result.failures)
+
+
 def _tell_failures(failures: Sequence[str]) -> int:
     """List what was skipped, and return the exit code."""
     for failure in failures:
@@ -231,6 +291,7 @@ COMMANDS = (
             Command("render", _add_render, _render, "draw foregrounds with exact alphas"),
             Command("kinds", _add_kinds, _kinds, "list what corpus render can draw, and from what ranges"),
             Command("check", _add_check, _check, "look for faults in a corpus"),
+            Command("compose", _add_compose, _compose, "lay foregrounds over backgrounds by the thousand"),
             Command("pack", _add_pack, _pack, "put a corpus into one small file to train on"),
             Command("sheet", _add_sheet, _sheet, "draw many pictures of a corpus in one"),
         ),

@@ -55,6 +55,11 @@ class Entry:
                 f"{show(self.file)} is in the split {self.split!r}; expected train, test or nothing"
             )
 
+    @property
+    def stem(self) -> str:
+        """The file's path without its suffix."""
+        return str(PurePosixPath(self.file).with_suffix(""))
+
 
 COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "extra")
 

@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -208,9 +208,5 @@ def _in_order(members: Iterator[tuple[int, _Member]]) -> Iterator[_Member]:
 
 def _names(entries: Sequence[Entry]) -> dict[str, str]:
     """Return what each file is called once it is a WebP: two that differ by suffix only keep theirs."""
-    stems = [PurePosixPath(entry.file).with_suffix("") for entry in entries]
-    count = Counter(stems)
-    return {
-        entry.file: f"{stem if count[stem] == 1 else entry.file}.webp"
-        for entry, stem in zip(entries, stems, strict=True)
-    }
+    count = Counter(entry.stem for entry in entries)
+    return {entry.file: f"{entry.stem if count[entry.stem] == 1 else entry.file}.webp" for entry in entries}
