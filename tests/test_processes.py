@@ -66,3 +66,11 @@ def test_who_stops_listening_ends_the_processes() -> None:
     assert time.monotonic() - started < 20
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_a_process_whose_answer_nobody_reads_ends_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    answers = do_all(range(10, 15), work, lost, workers=1)
+    next(answers)
+    time.sleep(0.3)  # the second answer lies in the pipe when it is closed
+    answers.close()
+    assert capfd.readouterr().err == ""

@@ -62,7 +62,7 @@ def _describe(exit_code: int | None) -> str:
 def _serve(work: Callable[[Task], Done], pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started us is told too, and ends us
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that half a file is cleared away
-    with contextlib.suppress(EOFError, BrokenPipeError):  # nobody is there any more
+    with contextlib.suppress(EOFError, ConnectionError):  # nobody is there any more
         while True:
             pipe.send(work(pipe.recv()))
 
