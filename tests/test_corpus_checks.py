@@ -111,6 +111,21 @@ def test_tests_that_are_trained_on_are_found(corpus: Path) -> None:
     assert _subjects(check(corpus)) == [("leak", (SOFT, "foreground/recoloured.png"))]
 
 
+def test_files_of_one_subject_are_a_leak_too(corpus: Path) -> None:
+    entries = manifest.read(corpus)
+    for number, split in ((4, "train"), (5, "test")):
+        entries[number] = replace(entries[number], split=split, extra=(("subject", "one place"),))
+    manifest.write(corpus, entries)
+    assert _subjects(check(corpus)) == [("leak", ("background/0.png", "background/1.png"))]
+
+
+def test_pictures_that_are_not_listed_are_noted(corpus: Path) -> None:
+    manifest.write(corpus, manifest.read(corpus)[:-1])
+    findings = check(corpus)
+    assert _subjects(findings) == [("unlisted", ("background/1.png",))]
+    assert not findings[0].is_fault
+
+
 def test_a_corpus_without_a_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no readable manifest\.csv"):
         check(tmp_path)

@@ -12,7 +12,7 @@ from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray
 from deepmatte.processes import do_all
 from deepmatte.sources import Encoded
-from deepmatte.training.corpus import layers
+from deepmatte.training.corpus import layers, manifest
 from deepmatte.training.corpus.manifest import Entry
 from deepmatte.training.corpus.signatures import Gallery, Signature, sign
 from deepmatte.training.corpus.store import Store
@@ -57,7 +57,8 @@ def check(path: Path, *, workers: int = 0, progress: Progress | None = None) -> 
         if progress is not None:
             progress("looking", len(inspections) / len(entries))
     ordered = [inspections[number] for number in range(len(entries))]
-    return [*(finding for each in ordered for finding in each.findings), *_compare(ordered)]
+    findings = [finding for each in ordered for finding in each.findings]
+    return [*findings, *_compare(ordered), *_find_unlisted(store, entries)]
 
 
 def inspect(store: Store, entry: Entry) -> Inspection:
@@ -108,23 +109,36 @@ def judge(entry: Entry, colours: AnyArray, alpha: AnyArray) -> Iterator[Finding]
 def _compare(inspections: Iterable[Inspection]) -> Iterator[Finding]:
     """Yield doubles, and tests that are related to what is trained on."""
     digests: dict[str, str] = {}
-    galleries = {split: {kind: Gallery() for kind in ("foreground", "background")} for split in _SPLITS}
+    subjects: dict[tuple[str, str], str] = {}  # the first file of a split and a subject
+    galleries = {split: {kind: Gallery() for kind in manifest.KINDS} for split in manifest.SPLITS}
     for each in inspections:
         if each.signature is None:
             continue
-        entry, seen = each.entry, galleries[each.entry.split]
+        entry, gallery = each.entry, galleries[each.entry.split][each.entry.kind]
         first = digests.setdefault(each.digest, entry.file)
         if first != entry.file:
             yield Finding("double", (first, entry.file), "are the same file")
-        else:
-            same = seen[entry.kind].same(each.signature)
-            if same:
-                yield Finding("alike", (same[0], entry.file), "look the same", False)
-        for other in {"train": ("test",), "test": ("train",)}.get(entry.split, ()):
+        elif same := gallery.same(each.signature):
+            yield Finding("alike", (same[0], entry.file), "look the same", False)
+        gallery.add(entry.file, each.signature)
+        subject = dict(entry.extra).get(manifest.SUBJECT, "")
+        if subject:
+            subjects.setdefault((entry.split, subject), entry.file)
+        if (other := _OPPOSITE.get(entry.split)) is not None:
             leaks = galleries[other][entry.kind].related(each.signature)
+            leaks += [subjects[other, subject]] if (other, subject) in subjects else []
             if leaks:
                 yield Finding("leak", (leaks[0], entry.file), "show one subject, in training and in a test")
-        seen[entry.kind].add(entry.file, each.signature)
 
 
-_SPLITS = ("train", "test", "")
+_OPPOSITE = {"train": "test", "test": "train"}
+
+
+def _find_unlisted(store: Store, entries: Iterable[Entry]) -> Iterator[Finding]:
+    """Yield pictures of the folder that the manifest does not name."""
+    listed = {entry.file for entry in entries}
+    for kind in manifest.KINDS:
+        for path in sorted((store.path / kind).rglob("*")):
+            file = path.relative_to(store.path).as_posix()
+            if path.suffix.lower() in images.SUFFIXES and file not in listed and path.is_file():
+                yield Finding("unlisted", (file,), "is there but not listed in the manifest", False)

@@ -18,6 +18,7 @@ from deepmatte.outputs import name_some, show
 CSV, PARQUET = "manifest.csv", "manifest.parquet"
 KINDS = ("foreground", "background")
 SPLITS = ("train", "test", "")
+SUBJECT = "subject"  # a further column: files of one subject are on one side of a split
 UNKNOWN_LICENCE = "unknown"  # what someone wrote who decided to use a file all the same
 
 

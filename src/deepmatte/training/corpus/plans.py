@@ -20,7 +20,7 @@ from deepmatte import images, outputs
 from deepmatte.errors import BadInput, MatteError
 from deepmatte.outputs import show
 from deepmatte.processes import do_all
-from deepmatte.training.corpus import compositions, layers, splits
+from deepmatte.training.corpus import compositions, layers, manifest, splits
 from deepmatte.training.corpus.compositions import Pair, Style, Task
 from deepmatte.training.corpus.manifest import Entry
 from deepmatte.training.corpus.signatures import Signature, sign
@@ -123,7 +123,7 @@ def _fingerprint(store: Store, entries: Sequence[Entry]) -> str:
     for entry in entries:
         path = store.path / entry.file
         size = "" if entry.sha256 or not path.is_file() else path.stat().st_size
-        subject = dict(entry.extra).get(splits.SUBJECT, "")
+        subject = dict(entry.extra).get(manifest.SUBJECT, "")
         lines.append(f"{entry.file}\n{entry.kind}\n{entry.split}\n{subject}\n{entry.sha256}{size}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -11,10 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepmatte.errors import BadInput
-from deepmatte.training.corpus.manifest import KINDS, Entry
+from deepmatte.training.corpus.manifest import KINDS, SUBJECT, Entry
 from deepmatte.training.corpus.signatures import Gallery, Signature
-
-SUBJECT = "subject"  # the manifest's column
 
 
 @dataclass(frozen=True)
