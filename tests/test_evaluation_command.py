@@ -45,6 +45,11 @@ def test_the_table_has_a_row_for_each_method_and_set(
     assert "average ranks" in out
 
 
+def test_folders_may_be_compared_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("--predictions truth --against black,again=truth --json") == 0
+    assert json.loads(capsys.readouterr().out)["methods"] == ["truth", "black", "again"]
+
+
 def test_json_is_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate("--predictions black --predictions truth --json") == 0
     report = json.loads(capsys.readouterr().out)

@@ -38,7 +38,13 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
         action="extend",
         help="closed-form, knn, learning-based, large-kernel, random-walk or information-flow",
     )
-    add("--against", metavar="NAME,...", type=names, action="extend", help="methods to compare those with")
+    add(
+        "--against",
+        metavar="NAME,...",
+        type=names,
+        action="extend",
+        help="what to compare those with: names of methods, or folders of mattes",
+    )
     add("--output", metavar="DIR", help="keep mattes and measurements there as they come")
     add("--mattes-only", action="store_true", help="measure no errors: for photos without true alphas")
     add("--resume", action="store_true", help="go on with the run that --output holds")
@@ -129,13 +135,18 @@ def _chosen_methods(arguments: argparse.Namespace, cases: list[Any]) -> list[Any
     """Return the methods in the order of the flags; the default model where none is chosen."""
     from deepmatte.evaluation import methods
 
-    chosen: list[Any] = [methods.open_model(model) for model in arguments.model or ()]
-    for text in arguments.predictions or ():
+    def read(text: str) -> Any:
         name, _, folder = ("", "", text) if Path(text).exists() else text.rpartition("=")
-        chosen.append(methods.open_predictions(Path(folder), cases, name or None))
+        return methods.open_predictions(Path(folder), cases, name or None)
+
+    chosen: list[Any] = [methods.open_model(model) for model in arguments.model or ()]
+    chosen += [read(text) for text in arguments.predictions or ()]
     chosen += [methods.open_method(name) for name in arguments.method or ()]
     chosen = chosen or [methods.open_model()]
-    return chosen + [methods.open_method(name) for name in arguments.against or ()]
+    for text in arguments.against or ():
+        is_folder = "=" in text or Path(text).is_dir()
+        chosen.append(read(text) if is_folder else methods.open_method(text))
+    return chosen
 
 
 COMMANDS = (Command("evaluate", _add_evaluate, _evaluate, "measure methods on photos with true alphas"),)
