@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons
+from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons, rounded
 
 
 def straight(start, end, width, colour=(1, 0, 0), opacity=1.0, nodes=5):
@@ -99,3 +99,20 @@ def test_a_picture_is_laid_over_and_under():
     premultiplied, alpha = canvas.reduce()
     np.testing.assert_allclose(alpha, 0.75)
     np.testing.assert_allclose(premultiplied, 0.25)
+
+
+def test_rounding_keeps_nodes_and_straight_lines_and_follows_curves():
+    turn = np.linspace(0, np.pi, 9)
+    circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)[None]
+    ones = np.ones((1, 9))
+    finer = rounded(Ribbons(circle, ones * turn, ones[..., None].repeat(3, axis=2), ones))
+    np.testing.assert_array_equal(finer.places[:, ::2], circle)
+    np.testing.assert_allclose(np.hypot(*finer.places[0, 2:-2].T), 1, atol=1e-3)
+    np.testing.assert_allclose(finer.widths[0], np.linspace(0, np.pi, 17))
+    assert finer.colours.shape == (1, 17, 3)
+
+
+def test_no_ribbons_draw_nothing():
+    none = straight((0, 0), (1, 1), 0.1).part(np.zeros(1, bool))
+    _, alpha = drawn(rounded(none))
+    assert alpha.max() == 0

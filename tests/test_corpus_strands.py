@@ -107,6 +107,7 @@ def test_strands_behind_the_body_are_told_from_those_before_it():
         np.random.default_rng(0), [Cone((0.5, 0.2, 0), (0.5, 0.8, 0), (0.1, 0.1), "post")], roughness=0
     )
     line = np.linspace([0.5, 0.3, 0.0], [0.5, 0.7, 0.0], 10)
-    offsets = np.array([[0, 0, -0.2], [0, 0, 0.2], [0.3, 0, -0.2]])
-    places = line + offsets[:, None]
-    np.testing.assert_array_equal(is_behind(surface, places), [True, False, False])
+    offsets = np.array([[0, 0, -0.2], [0, 0.25, -0.2], [0, 0, 0.2], [0.3, 0, -0.2]])
+    mostly, wholly = is_behind(surface, line + offsets[:, None])
+    np.testing.assert_array_equal(mostly, [True, True, False, False])
+    np.testing.assert_array_equal(wholly, [True, False, False, False])

@@ -53,6 +53,7 @@ def paint_person(
     for mark in figure.marks:
         _add_mark(lit, mark, figure, skin, under)
     covered = scalp(figure, surface, size)[..., None]
+    under = under * np.clip(1 + 0.22 * smooth_noise(rng, min(size / 4, 150), size)[..., None], 0.3, 2)
     lit += covered * (under * (0.5 + 0.5 * normals[..., 2:]) - lit)
     return _enlarged(lit, whole)
 

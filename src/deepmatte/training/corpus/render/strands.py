@@ -28,7 +28,7 @@ from deepmatte.training.corpus.render.rendering import (
     from_premultiplied,
     pick,
 )
-from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons, joined
+from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons, joined, rounded
 
 Doubles = NDArray[np.float64]
 
@@ -150,7 +150,7 @@ def _long_hair(rng: Generator, figure: Figure, values: dict[str, Any]) -> Head:
     turns = values["length"] / (values["wavelength"] * tight)
     nodes = int(np.clip(9 * turns, 20, 64))
     turns = min(turns, nodes / 9)  # finer curls would be zigzags
-    strands = min(values["strands"], 100_000 // nodes)
+    strands = min(values["strands"], 90_000 // nodes)
     wind = values["wind"] if rng.random() < 0.33 else 0.1 * values["wind"]
     weight = {"up": -1.0, "out": 0.25}.get(values["parting"], 1.0)
     stiffness = 0.97 if values["parting"] == "out" else rng.uniform(0.55, 0.9)
@@ -214,7 +214,7 @@ def draw_over_body(
     """Draw what lies behind the body, the body (its colours and alpha), and the rest."""
     strands, width = head.strands, head.width
     places = np.concatenate([head.lines, strands.places])
-    behind = is_behind(surface, places)
+    behind, is_hidden = is_behind(surface, places)
     ribbons = joined(lock_cores(head, look), ribbons_of(rng, strands, look))
     dimmed = ribbons.colours * np.where(behind, 0.6, 1.0)[:, None, None]
     ribbons = replace(ribbons, colours=dimmed)
@@ -222,17 +222,24 @@ def draw_over_body(
     jitter = rng.normal(0, width * 0.6, int(strands.lock.max()) + 1)
     depth[: len(head.lines)] += jitter[head.locks] - width
     depth[len(head.lines) :] += jitter[strands.lock] + rng.normal(0, width * 0.3, len(strands.lock))
+    # Fly-aways lie above the rest; they bend most, and need the more nodes.
+    is_stray = np.concatenate([np.zeros(len(head.lines), bool), strands.is_stray])
     order = np.argsort(depth, kind="stable")
-    canvas.draw(ribbons.part(order[behind[order]]))
-    canvas.lay(*body)
-    canvas.draw(ribbons.part(order[~behind[order]]))
+    for is_before in (False, True):
+        if is_before:
+            canvas.lay(*body)
+        chosen = order[(behind != is_before)[order] & ~is_hidden[order]]
+        canvas.draw(ribbons.part(chosen[~is_stray[chosen]]))
+        strays = rounded(ribbons.part(chosen[is_stray[chosen]]))
+        canvas.draw(rounded(strays) if len(strays.widths) < 400 else strays)
 
 
-def is_behind(surface: Surface, places: Doubles) -> NDArray[np.bool_]:
-    """Return which strands (N, K, 3) are mostly hidden by the body where they meet it."""
+def is_behind(surface: Surface, places: Doubles) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which strands (N, K, 3) are mostly hidden by the body where they meet it, and which wholly."""
     within = surface.read(surface.distance, places) < -0.004
     hidden = within & (places[..., 2] < surface.read(surface.height, places) - 0.004)
-    return np.asarray(hidden.sum(axis=1) > 0.5 * np.maximum(within.sum(axis=1), 4))
+    mostly = hidden.sum(axis=1) > 0.5 * np.maximum(within.sum(axis=1), 4)
+    return np.asarray(mostly), np.asarray(hidden.all(axis=1))
 
 
 def lock_cores(head: Head, look: Look) -> Ribbons:
