@@ -152,7 +152,7 @@ def _draw_pelt(
 ) -> None:
     surface, figure, size = pelt.surface, pelt.figure, canvas.size
     is_photo = surface.colours is not None
-    if is_photo:  # lit already
+    if surface.colours is not None:  # lit already
         body = sample(surface.colours, grid_places(size)).astype(np.float32)
         light = replace(light, colour=np.ones(3), ambient=1.0, gloss=0.15 * light.gloss)
     else:

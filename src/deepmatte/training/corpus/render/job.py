@@ -254,8 +254,8 @@ def _lost(task: Task, reason: str) -> Record:
 
 def _encode(rendering: Rendering, bits: int) -> bytes:
     if bits == 8:
-        colours, alpha = to_bytes(rendering.colours), to_bytes(rendering.alpha)
-        return images.encode_image(colours, ".webp", alpha=alpha, is_lossless=True)
+        levels = to_bytes(rendering.colours)
+        return images.encode_image(levels, ".webp", alpha=to_bytes(rendering.alpha), is_lossless=True)
     alpha = to_words(rendering.alpha)
     # Where nothing is seen 8 bits are enough, and the file is a third smaller.
     hidden = to_bytes(rendering.colours).astype(np.uint16) * 257

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmatte.pixels import AnyArray
 from deepmatte.training.corpus.render.bodies import unit
 from deepmatte.training.corpus.render.rendering import Generator
 
@@ -128,7 +129,7 @@ def vivid(rng: Generator) -> Doubles:
     return np.asarray(np.stack([pure * value * rng.uniform(0.45, 0.8), pure * value]))
 
 
-def tones_of(rng: Generator, photograph: Doubles) -> Doubles:
+def tones_of(rng: Generator, photograph: AnyArray) -> Doubles:
     """Return a darker and a lighter colour of one spot of a photograph (H, W, 3): (2, 3) in [0, 1]."""
     height, width = photograph.shape[:2]
     side = max(1, min(height, width) // 6)

@@ -72,8 +72,9 @@ def paint_fur(
     )
     lit = light.on_surface(np.clip(colours, 0, 1), normals)
     lit *= surface.over_picture(surface.openness, size)[..., None]
-    for mark in figure.marks if figure else ():
-        _add_mark(lit, mark, figure, np.array([0.3, 0.2, 0.18]), np.array([0.05, 0.04, 0.04]))
+    if figure is not None:
+        for mark in figure.marks:
+            _add_mark(lit, mark, figure, np.array([0.3, 0.2, 0.18]), np.array([0.05, 0.04, 0.04]))
     return _enlarged(lit, whole)
 
 

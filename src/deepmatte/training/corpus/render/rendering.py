@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class Choice:
 Parameters = Mapping[str, Span | Choice]
 
 
-def pick(rng: Generator, parameters: Parameters) -> dict[str, Value]:
+def pick(rng: Generator, parameters: Parameters) -> dict[str, Any]:
     """Draw a value for each parameter, in their order."""
     return {name: parameter.pick(rng) for name, parameter in parameters.items()}
 
