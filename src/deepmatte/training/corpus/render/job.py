@@ -167,7 +167,7 @@ def run(job: Job, output: Path, *, workers: int = 0, progress: Progress | None =
                 if made % _MANIFEST_EVERY == 0:
                     _write_manifest(output, journal)
             if progress is not None:
-                progress(f"rendering {waiting[number].kind}", (number + 1) / len(waiting))
+                progress(f"rendering {waiting[number].kind}", made / len(waiting))
     return Outcome(made, job.count - len(waiting), tuple(failures), time.monotonic() - started)
 
 
@@ -179,11 +179,12 @@ def _alone(folder: Path) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told = f"another job is at work in {show(folder)}; wait for its end or choose another folder"
+            raise BadOutput(told) from None
         yield
-    except BlockingIOError:
-        told = f"another job is at work in {show(folder)}; wait for its end or choose another folder"
-        raise BadOutput(told) from None
     finally:
         os.close(descriptor)
 
@@ -263,14 +264,11 @@ def _encode(rendering: Rendering, bits: int) -> bytes:
     return images.encode_image(colours, ".png", alpha=alpha)
 
 
-@functools.lru_cache(maxsize=4)
-def _digest_of(names: tuple[tuple[str, int], ...]) -> str:
-    return hashlib.sha256(repr(names).encode()).hexdigest()[:12] if names else ""
-
-
+@functools.lru_cache(maxsize=8)
 def _digest(paths: tuple[Path, ...]) -> str:
     """Return what tells one set of assets from another: by names and sizes of the files."""
-    return _digest_of(tuple((path.name, path.stat().st_size) for path in paths))
+    names = [(path.name, path.stat().st_size) for path in paths]
+    return hashlib.sha256(repr(names).encode()).hexdigest()[:12] if names else ""
 
 
 def _write_manifest(output: Path, journal: Journal) -> None:
