@@ -13,6 +13,7 @@ from deepmatte.pixels import Floats, to_bytes, to_words
 from deepmatte.training.corpus import intake, layers, manifest
 from deepmatte.training.corpus.checks import check
 from deepmatte.training.corpus.intake import Facts, import_corpus
+from deepmatte.training.corpus.journal import alone
 
 FACTS = Facts(licence="CC0-1.0", author="me", source="here")
 BACKDROP = np.array([0.1, 0.3, 0.8], np.float32)
@@ -212,3 +213,9 @@ def test_another_import_does_not_go_on_with_this_one(
     import_corpus("pairs", pairs, corpus, facts=FACTS)
     import_corpus("pairs", pairs, tmp_path / "whole", facts=FACTS)
     assert manifest.read(corpus) == manifest.read(tmp_path / "whole")
+
+
+def test_two_imports_do_not_work_in_one_folder(pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    with alone(tmp_path / "corpus"), pytest.raises(BadOutput, match="another job is at work"):
+        import_corpus("pairs", pairs, tmp_path / "corpus", facts=FACTS)

@@ -190,7 +190,7 @@ def test_a_killed_job_goes_on_without_a_broken_or_doubled_file(tmp_path):
 
 
 def test_two_jobs_in_one_folder_are_refused(tmp_path):
-    with jobs._alone(tmp_path), pytest.raises(BadOutput, match="another job is at work"):
+    with jobs.alone(tmp_path), pytest.raises(BadOutput, match="another job is at work"):
         run(Job(("dot",), 1, SIZE), tmp_path)
 
 

@@ -9,6 +9,7 @@ from deepmatte.errors import BadOutput
 from deepmatte.processes import do_all
 from deepmatte.training.corpus import compositions, folders, plans, shards
 from deepmatte.training.corpus.compositions import Made, Task
+from deepmatte.training.corpus.journal import alone
 from deepmatte.training.corpus.plans import Plan, Progress, Settings
 from deepmatte.training.corpus.store import Store
 
@@ -42,25 +43,30 @@ def compose_corpus(
     settings, store, output = settings or Settings(), Store(Path(path)), Path(output)
     tell = progress or (lambda step, share: None)
     outputs.make_folder(output)
-    outputs.remove_parts(output)
-    plan = plans.settle(store, output, settings, workers, tell)
-    maker: Callable[[Task], Made]
-    if settings.per_shard is None:
-        for split in settings.counts:
-            folders.prepare(store, plan, split, output / split)
-        maker = folders.FolderMaker(store, settings.style, output, settings.with_layers)
-        tasks = plans.folder_tasks(plan, settings)
-    else:
-        maker = shards.ShardMaker(store, settings.style, output, settings.with_layers)
-        tasks = plans.shard_tasks(plan, settings)
-    made, failures = _make_all(tasks, maker, plan, settings, workers, tell)
-    if settings.per_shard is None:
-        for split in settings.counts:
-            folders.write_list(plan, settings, split, output / split / folders.LIST)
+    with alone(output):
+        outputs.remove_parts(output)
+        plan = plans.settle(store, output, settings, workers, tell)
+        made, failures = _make_all(store, output, plan, settings, workers, tell)
     return Result(made, plan.left_out, (*plan.failures, *failures))
 
 
 def _make_all(
+    store: Store, output: Path, plan: Plan, settings: Settings, workers: int, tell: Progress
+) -> tuple[dict[str, int], list[str]]:
+    """Return how many compositions there are by split, and what failed."""
+    if settings.per_shard is not None:
+        maker = shards.ShardMaker(store, settings.style, output, settings.with_layers)
+        return _run(plans.shard_tasks(plan, settings), maker, plan, settings, workers, tell)
+    for split in settings.counts:
+        folders.prepare(store, plan, split, output / split)
+    folder_maker = folders.FolderMaker(store, settings.style, output, settings.with_layers)
+    done = _run(plans.folder_tasks(plan, settings), folder_maker, plan, settings, workers, tell)
+    for split in settings.counts:
+        folders.write_list(plan, settings, split, output / split / folders.LIST)
+    return done
+
+
+def _run(
     tasks: Iterator[Task],
     maker: Callable[[Task], Made],
     plan: Plan,
@@ -68,7 +74,6 @@ def _make_all(
     workers: int,
     tell: Progress,
 ) -> tuple[dict[str, int], list[str]]:
-    """Return how many compositions there are by split, and what failed."""
     total = sum(len(plan.foregrounds[split]) * count for split, count in settings.counts.items())
     made, failures = dict.fromkeys(settings.counts, 0), list[str]()
     for _, done in do_all(tasks, maker, compositions.lost, workers):

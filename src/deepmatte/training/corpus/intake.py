@@ -22,7 +22,7 @@ from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray, Floats, to_bytes, to_unit, to_words
 from deepmatte.processes import do_all
 from deepmatte.training.corpus import checks, layers, manifest, origins
-from deepmatte.training.corpus.journal import Journal
+from deepmatte.training.corpus.journal import Journal, alone
 from deepmatte.training.corpus.manifest import Entry
 from deepmatte.training.corpus.origins import Item
 from deepmatte.training.corpus.signatures import Gallery, Signature, sign
@@ -91,16 +91,17 @@ def import_corpus(
         items = [item if item.treatment == "copy" else replace(item, treatment="keep") for item in items]
     entries = [_entry(item, facts) for item in items]
     manifest.check_licences(entries)
-    known = Store(output).entries(needs_licence=False) if _has_manifest(output) else []
-    choice = _choose(items, Store(output), known, workers, tell)
-    chosen = [(items[number], _with_origin(entries[number], digest)) for number, digest in choice.chosen]
-    plan = _plan(chosen, known)
-    job = f"{layout} {source.resolve()}{' keeping colours' if keep_colours else ''}"
-    done = _convert(plan, output, job, workers, tell)
-    added = [each.entry for each in done if each.entry is not None]
-    if added:
-        manifest.write(output, [*known, *added], parquet=(output / manifest.PARQUET).exists())
-    (output / JOURNAL).unlink(missing_ok=True)
+    outputs.make_folder(output)
+    with alone(output):
+        known = Store(output).entries(needs_licence=False) if _has_manifest(output) else []
+        choice = _choose(items, Store(output), known, workers, tell)
+        chosen = [(items[number], _with_origin(entries[number], digest)) for number, digest in choice.chosen]
+        job = f"{layout} {source.resolve()}{' keeping colours' if keep_colours else ''}"
+        done = _convert(_plan(chosen, known), output, job, workers, tell)
+        added = [each.entry for each in done if each.entry is not None]
+        if added:
+            manifest.write(output, [*known, *added], parquet=(output / manifest.PARQUET).exists())
+        (output / JOURNAL).unlink(missing_ok=True)
     failures = (*listing.failures, *choice.failures, *(each.failure for each in done if each.failure))
     notes = tuple(note for each in done for note in each.notes)
     return Intake(tuple(entry.file for entry in added), choice.doubles, notes, failures)
@@ -266,7 +267,6 @@ def _plan(chosen: Sequence[tuple[Item, Entry]], known: Sequence[Entry]) -> list[
 
 def _convert(steps: Sequence[_Step], output: Path, job: str, workers: int, tell: Progress) -> list[_Done]:
     """Write the files, but for those that the journal has; return all of them in the order of the steps."""
-    outputs.make_folder(output)
     journal = Journal(output / JOURNAL, {"job": job})
     try:
         results = {step.entry.file: _recall(step, journal, output) for step in steps}

@@ -4,17 +4,41 @@ A file of JSON lines: what the job is, then a line for each thing done. A line t
 count.
 """
 
+import contextlib
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from deepmatte.errors import BadOutput
 from deepmatte.outputs import show
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 Record = dict[str, Any]
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other jobs out of a folder, where the system can. Raises BadOutput where one is at work."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told = f"another job is at work in {show(folder)}; wait for its end or choose another folder"
+            raise BadOutput(told) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Journal:

@@ -8,7 +8,6 @@ where it was when it is run again.
 import contextlib
 import functools
 import hashlib
-import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,15 +23,10 @@ from deepmatte.outputs import show
 from deepmatte.pixels import to_bytes, to_words
 from deepmatte.processes import do_all
 from deepmatte.training.corpus import manifest
-from deepmatte.training.corpus.journal import Journal
+from deepmatte.training.corpus.journal import Journal, alone
 from deepmatte.training.corpus.manifest import Entry
 from deepmatte.training.corpus.render import KINDS, optics
 from deepmatte.training.corpus.render.rendering import Assets, Rendering
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 PARAMETERS = "parameters.jsonl"
 LICENCE = "CC0-1.0"
@@ -152,7 +146,7 @@ def run(job: Job, output: Path, *, workers: int = 0, progress: Progress | None =
     """
     started, output = time.monotonic(), Path(output)
     outputs.make_folder(output / "foreground")
-    with _alone(output), _journal(job, output) as journal:
+    with alone(output), _journal(job, output) as journal:
         waiting = [task for task in job.tasks() if not _is_done(job, output, journal, task)]
         outputs.remove_parts(output / "foreground")
         failures: dict[str, None] = {}
@@ -169,24 +163,6 @@ def run(job: Job, output: Path, *, workers: int = 0, progress: Progress | None =
             if progress is not None:
                 progress(f"rendering {waiting[number].kind}", made / len(waiting))
     return Outcome(made, job.count - len(waiting), tuple(failures), time.monotonic() - started)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other jobs out of a folder, where the system can. Raises BadOutput where one is at work."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            told = f"another job is at work in {show(folder)}; wait for its end or choose another folder"
-            raise BadOutput(told) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
