@@ -37,6 +37,23 @@ def test_a_run_reaches_its_steps_and_tells_progress(corpus: Path, tmp_path: Path
     assert set(state.losses) == {"absolute", "squared", "laplacian", "total"}
 
 
+def test_steps_and_seed_can_be_chosen(corpus: Path, tmp_path: Path) -> None:
+    state = loop.train("smoke", corpus, tmp_path / "a", workers=0, steps=3, seed=1)
+    assert (state.step, state.seed) == (3, 1)
+    loop.train("smoke", corpus, tmp_path / "b", workers=0, steps=3, seed=1)
+    loop.train("smoke", corpus, tmp_path / "c", workers=0, steps=3, seed=2)
+    a, b, c = (_weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not torch.equal(a["stem.0.weight"], c["stem.0.weight"])
+    with pytest.raises(BadInput, match="trained with the seed 1, not 2"):
+        loop.train("smoke", corpus, tmp_path / "a", workers=0, steps=4, seed=2)
+
+
+def test_two_budgets_are_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="leave one of them out"):
+        loop.train("smoke", corpus, tmp_path / "run", minutes=1, steps=3)
+
+
 def test_workers_do_not_change_what_is_learnt(corpus: Path, tmp_path: Path) -> None:
     loop.train("smoke", corpus, tmp_path / "alone", workers=0)
     loop.train("smoke", corpus, tmp_path / "helped", workers=2)

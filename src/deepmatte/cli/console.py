@@ -97,6 +97,11 @@ def whole_number(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
 
 
+def count(text: str) -> int:
+    """Return a whole number, 0 included, or say what was expected."""
+    return 0 if text == "0" else whole_number(text)
+
+
 def names(text: str) -> list[str]:
     """Return names that stand in a row with commas between, or say what was expected."""
     parts = [part.strip() for part in text.split(",")]

@@ -10,6 +10,7 @@ from pathlib import Path
 from deepmatte.cli.console import (
     Command,
     command_group,
+    count,
     extra,
     names,
     positive,
@@ -107,7 +108,7 @@ def _add_sheet(command: argparse.ArgumentParser) -> None:
     add("--count", metavar="N", type=whole_number, help="how many are shown (default: 24)")
     add("--group", metavar="NAME,...", type=names, help="choose from these groups only")
     add("--kind", choices=("foreground", "background"), default="foreground", help="default: %(default)s")
-    add("--seed", metavar="K", type=_count, default=0, help="decides which are shown (default: 0)")
+    add("--seed", metavar="K", type=count, default=0, help="decides which are shown (default: 0)")
     add("--side", metavar="PX", type=whole_number, help="of each picture (default: 384)")
     add("--columns", metavar="N", type=whole_number, help="pictures in a row")
     add("--over", metavar="COLOUR|checks|photos", help="what foregrounds lie on (default: checks)")
@@ -221,20 +222,15 @@ def _add_compose(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("corpus", metavar="CORPUS", help="a folder with manifest.csv, or a packed corpus")
     add("--output", metavar="DIR", required=True, help="the folder to make, or to go on with")
-    add("--train", metavar="N", type=_count, help="backgrounds for each foreground (default: 100)")
-    add("--test", metavar="N", type=_count, help="backgrounds for each one kept for tests (default: 20)")
+    add("--train", metavar="N", type=count, help="backgrounds for each foreground (default: 100)")
+    add("--test", metavar="N", type=count, help="backgrounds for each one kept for tests (default: 20)")
     add("--test-share", metavar="X", type=positive, help="of the files kept for tests (default: 0.1)")
     add("--trimap-px", metavar="LOW,HIGH", type=_span, help="how far trimaps reach (default: 1,20)")
     add("--side", metavar="PX", type=whole_number, help="shrink foregrounds to this side")
     add("--layers", action="store_true", help="store each composition's foreground and background, too")
     add("--shards", metavar="N", type=whole_number, help="write tar archives of N compositions, not folders")
-    add("--seed", metavar="K", type=_count, default=0, help="of everything random (default: 0)")
+    add("--seed", metavar="K", type=count, default=0, help="of everything random (default: 0)")
     _add_workers(command)
-
-
-def _count(text: str) -> int:
-    """Return a whole number, 0 included, or say what was expected."""
-    return 0 if text == "0" else whole_number(text)
 
 
 def _span(text: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from deepmatte.cli.console import Command, extra, positive, progress_bar
+from deepmatte.cli.console import Command, count, extra, positive, progress_bar, whole_number
 from deepmatte.errors import BadInput
 
 
@@ -11,7 +11,10 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="the name of a recipe")
     command.add_argument("--corpus", metavar="DIR", required=True, help="foregrounds and backgrounds")
     command.add_argument("--output", metavar="RUN", required=True, help="the folder for checkpoints")
-    command.add_argument("--minutes", metavar="N", type=positive, help="stop after this time")
+    budget = command.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", metavar="N", type=positive, help="stop after this time")
+    budget.add_argument("--steps", metavar="N", type=whole_number, help="stop after this many steps")
+    command.add_argument("--seed", metavar="K", type=count, help="decides on weights and samples")
     command.add_argument("--start", metavar="MODEL", help="begin with an exported model's weights")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in RUN")
 
@@ -30,6 +33,8 @@ def _train(arguments: argparse.Namespace) -> int:
             corpus,
             output,
             minutes=arguments.minutes,
+            steps=arguments.steps,
+            seed=arguments.seed,
             start=Path(arguments.start) if arguments.start else None,
             progress=lambda state, share, _: progress(f"step {state.step}", share),
         )

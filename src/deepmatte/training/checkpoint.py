@@ -24,6 +24,7 @@ class State:
     step: int = 0
     seconds: float = 0.0
     samples: int = 0
+    seed: int = 0
     losses: dict[str, float] = field(default_factory=dict)
 
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,7 @@ class Training:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self.state = checkpoint.State(recipe.name)
+        self.state = checkpoint.State(recipe.name, seed=recipe.seed)
         self.phase: Phase | None = None
 
     def save(self, run: Path) -> None:
@@ -93,11 +93,15 @@ class Training:
         checkpoint.save(run, self.state, {name: part.state_dict() for name, part in modules.items()})
 
     def resume(self, run: Path) -> None:
-        """Go on from a run's folder. Raises BadInput if it belongs to another recipe."""
+        """Go on from a run's folder. Raises BadInput if it belongs to another recipe or seed."""
         state, tensors = checkpoint.load(run)
         if state.recipe != self.recipe.name:
             raise BadInput(
                 f"{run} was trained by the recipe {state.recipe}, not {self.recipe.name}; use that one"
+            )
+        if state.seed != self.recipe.seed:
+            raise BadInput(
+                f"{run} was trained with the seed {state.seed}, not {self.recipe.seed}; use that one"
             )
         self.network.load_state_dict(tensors["network"])
         self.average.load_state_dict(tensors["average"])
@@ -197,6 +201,8 @@ def train(
     output: Path,
     *,
     minutes: float | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
     start: Path | None = None,
     workers: int = 2,
     progress: Progress | None = None,
@@ -204,12 +210,21 @@ def train(
 ) -> checkpoint.State:
     """Train a recipe on a corpus folder into a run folder; goes on where the folder's last checkpoint ends.
 
-    minutes: budget of wall time in all, earlier parts of the run counted in; without it the recipe's steps;
+    minutes: budget of wall time in all, earlier parts of the run counted in; steps: budget in steps, in place
+    of the recipe's; seed: in place of the recipe's;
     start: a model file to begin with instead of random weights; ignored where the run goes on;
     save_seconds: how often a checkpoint is written.
-    Raises BadInput for an unknown recipe, an unreadable corpus or a run of another recipe.
+    Raises BadInput for an unknown recipe, an unreadable corpus, two budgets, or a run of another recipe or
+    seed.
     """
+    if minutes is not None and steps is not None:
+        raise BadInput("both minutes and steps are given; expected one budget: leave one of them out")
     recipe = recipes.find(recipe_name)
+    recipe = replace(
+        recipe,
+        steps=recipe.steps if steps is None else steps,
+        seed=recipe.seed if seed is None else seed,
+    )
     training = Training(recipe)
     if (output / "last.pt").exists():
         training.resume(output)
