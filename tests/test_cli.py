@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from constant_model import constant_model
+from small_corpus import write_corpus
 
 import deepmatte
 from deepmatte import cli, cutout, images, matting
@@ -247,6 +248,20 @@ def test_training_refuses_a_folder_that_holds_something_unless_resumed(
     assert "add --resume" in capsys.readouterr().err
     assert cli.main(["train", "recipe", "--corpus", ".", "--output", "new", "--resume"]) == 1
     assert "leave out --resume" in capsys.readouterr().err
+
+
+def test_training_reads_several_corpora_but_for_the_groups_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    corpus = str(write_corpus(folder / "corpus"))
+    train = ["train", "smoke", "--output", "run", "--corpus", corpus, "--corpus"]
+    assert cli.main([*train, "nowhere"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+    assert cli.main([*train, corpus, "--without", "soft,furry"]) == 1
+    assert "no group called furry" in capsys.readouterr().err
+    assert cli.main([*train, corpus, "--without", "soft"]) == 0
+    assert capsys.readouterr().out.startswith("run: 4 steps")
 
 
 class Terminal(io.StringIO):

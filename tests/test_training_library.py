@@ -6,7 +6,7 @@ import pytest
 from small_corpus import write_corpus
 
 from deepmatte.errors import BadInput
-from deepmatte.training.corpus import library, manifest
+from deepmatte.training.corpus import library, manifest, pack
 
 
 def test_a_corpus_is_read_by_group(tmp_path: Path) -> None:
@@ -60,3 +60,22 @@ def test_what_is_kept_for_tests_is_not_read(tmp_path: Path) -> None:
     manifest.write(corpus, [replace(first, split="test"), *others])
     read = library.read(corpus)
     assert {group: len(members) for group, members in read.foregrounds.items()} == {"soft": 1, "sharp": 2}
+
+
+def test_several_corpora_are_one(tmp_path: Path) -> None:
+    folder, packed = write_corpus(tmp_path / "corpus"), tmp_path / "corpus.zip"
+    pack.pack(folder, packed)
+    read = library.read(folder, packed)
+    assert {group: len(members) for group, members in read.foregrounds.items()} == {"soft": 4, "sharp": 4}
+    assert len(read.backgrounds) == 4
+
+
+def test_groups_are_left_out_by_name(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    assert list(library.read(corpus, without=["soft"]).foregrounds) == ["sharp"]
+    with pytest.raises(BadInput, match="no foregrounds or no backgrounds"):
+        library.read(corpus, without=["noise"])
+    with pytest.raises(
+        BadInput, match="no group called furry to leave out; expected some of noise, sharp, soft"
+    ):
+        library.read(corpus, without=["soft", "furry"])

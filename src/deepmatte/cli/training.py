@@ -3,13 +3,22 @@
 import argparse
 from pathlib import Path
 
-from deepmatte.cli.console import Command, count, extra, positive, progress_bar, whole_number
+from deepmatte.cli.console import Command, count, extra, names, positive, progress_bar, whole_number
 from deepmatte.errors import BadInput
 
 
 def _add_train(command: argparse.ArgumentParser) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="the name of a recipe")
-    command.add_argument("--corpus", metavar="DIR", required=True, help="foregrounds and backgrounds")
+    command.add_argument(
+        "--corpus",
+        metavar="CORPUS",
+        required=True,
+        action="append",
+        help="foregrounds and backgrounds, a folder or a packed one; may be given several times",
+    )
+    command.add_argument(
+        "--without", metavar="GROUP,...", type=names, default=[], help="leave out groups of the corpus"
+    )
     command.add_argument("--output", metavar="RUN", required=True, help="the folder for checkpoints")
     budget = command.add_mutually_exclusive_group()
     budget.add_argument("--minutes", metavar="N", type=positive, help="stop after this time")
@@ -22,7 +31,7 @@ def _add_train(command: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     with extra("train"):
         from deepmatte.training.loop import train
-    corpus, output = Path(arguments.corpus), Path(arguments.output)
+    output = Path(arguments.output)
     if arguments.resume and not output.exists():
         raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
     if not arguments.resume and output.exists() and any(output.iterdir()):
@@ -30,8 +39,9 @@ def _train(arguments: argparse.Namespace) -> int:
     with progress_bar() as progress:
         state = train(
             arguments.recipe,
-            corpus,
+            [Path(corpus) for corpus in arguments.corpus],
             output,
+            without=arguments.without,
             minutes=arguments.minutes,
             steps=arguments.steps,
             seed=arguments.seed,

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -197,9 +197,10 @@ class Training:
 
 def train(
     recipe_name: str,
-    corpus: Path,
+    corpora: Path | Sequence[Path],
     output: Path,
     *,
+    without: Collection[str] = (),
     minutes: float | None = None,
     steps: int | None = None,
     seed: int | None = None,
@@ -208,14 +209,15 @@ def train(
     progress: Progress | None = None,
     save_seconds: float = SAVE_SECONDS,
 ) -> checkpoint.State:
-    """Train a recipe on a corpus folder into a run folder; goes on where the folder's last checkpoint ends.
+    """Train a recipe on corpora into a run folder; goes on where the folder's last checkpoint ends.
 
+    corpora: folders or packed ones, drawn from as one; without: their groups to leave out;
     minutes: budget of wall time in all, earlier parts of the run counted in; steps: budget in steps, in place
     of the recipe's; seed: in place of the recipe's;
     start: a model file to begin with instead of random weights; ignored where the run goes on;
     save_seconds: how often a checkpoint is written.
-    Raises BadInput for an unknown recipe, an unreadable corpus, two budgets, or a run of another recipe or
-    seed.
+    Raises BadInput for an unknown recipe, an unreadable corpus, an unknown group, two budgets, or a run
+    of another recipe or seed.
     """
     if minutes is not None and steps is not None:
         raise BadInput("both minutes and steps are given; expected one budget: leave one of them out")
@@ -231,8 +233,9 @@ def train(
     elif start is not None:
         training.begin_with(start)
     budget = _Budget(recipe, training.state, minutes)
+    pictures = library.read(*([corpora] if isinstance(corpora, Path) else corpora), without=without)
     batches = DataLoader(
-        _Batches(library.read(corpus), recipe),
+        _Batches(pictures, recipe),
         sampler=budget,
         batch_size=None,
         num_workers=workers,

@@ -1,9 +1,10 @@
-"""A corpus of foregrounds and backgrounds, read into memory.
+"""Corpora of foregrounds and backgrounds, read into memory.
 
-Its manifest (see `manifest`) lists foregrounds, which are straight-alpha pictures whose colours are valid
+A manifest (see `manifest`) lists foregrounds, which are straight-alpha pictures whose colours are valid
 wherever alpha is above 0, and backgrounds, which are photographs.
 """
 
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from deepmatte import images
 from deepmatte.errors import BadInput
+from deepmatte.outputs import name_some
 from deepmatte.pixels import Bytes, to_bytes, to_unit
 from deepmatte.training.corpus.store import Store
 
@@ -42,24 +44,30 @@ class Background:
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """Everything a corpus folder holds; foregrounds by group name."""
+    """Everything that is trained on; foregrounds by group name."""
 
     foregrounds: dict[str, list[Foreground]]
     backgrounds: list[Background]
 
 
-def read(directory: Path) -> Library:
-    """Read a whole corpus, a folder or a packed one, but for what its manifest keeps for tests.
+def read(*corpora: Path, without: Collection[str] = ()) -> Library:
+    """Read whole corpora, folders or packed ones, as one, but for what their manifests keep for tests.
 
-    Raises BadInput if the manifest or a file it names cannot be read, and for a file without a licence.
+    Groups of one name are one group, whichever corpus they are from. without: groups to leave out, of
+    foregrounds or backgrounds.
+    Raises BadInput if a manifest or a file it names cannot be read, for a file without a licence, for groups
+    that no corpus has, and where no foregrounds or no backgrounds are left.
     """
-    store = Store(Path(directory))
-    entries = [entry for entry in store.entries() if entry.split != "test"]
+    listed = [(store, entry) for store in map(Store, map(Path, corpora)) for entry in store.entries()]
+    _check_groups(without, sorted({entry.group for _, entry in listed}))
+    listed = [
+        (store, entry) for store, entry in listed if entry.split != "test" and entry.group not in without
+    ]
     with ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(lambda entry: images.read_photo(store.source(entry)), entries))
+        pictures = list(pool.map(lambda each: images.read_photo(each[0].source(each[1])), listed))
     foregrounds: dict[str, list[Foreground]] = {}
     backgrounds = []
-    for entry, photo in zip(entries, pictures, strict=True):
+    for (_, entry), photo in zip(listed, pictures, strict=True):
         pixels = to_bytes(to_unit(photo.pixels))
         if entry.kind == "background":
             backgrounds.append(Background(_levels(pixels)))
@@ -73,9 +81,18 @@ def read(directory: Path) -> Library:
             foregrounds.setdefault(entry.group, []).append(foreground)
     if not foregrounds or not backgrounds:
         raise BadInput(
-            f"{directory} holds no foregrounds or no backgrounds; expected both in its manifest.csv"
+            f"{name_some(map(str, corpora))} {'holds' if len(corpora) == 1 else 'hold'} no foregrounds or no"
+            " backgrounds to train on; expected both"
         )
     return Library(foregrounds, backgrounds)
+
+
+def _check_groups(without: Collection[str], groups: Sequence[str]) -> None:
+    if unknown := sorted(set(without) - set(groups)):
+        raise BadInput(
+            f"there is no group called {name_some(unknown)} to leave out; expected some of"
+            f" {', '.join(groups)}"
+        )
 
 
 def make_foreground(group: str, colours: Bytes, alpha: Bytes) -> Foreground | None:

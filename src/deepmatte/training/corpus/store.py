@@ -78,7 +78,7 @@ def _state(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=8)
 def _archive(path: Path, size: int, changed_ns: int) -> zipfile.ZipFile:
     """Open an archive once; again when its file has changed. Reading is safe from several threads."""
     return zipfile.ZipFile(os.fspath(path))
