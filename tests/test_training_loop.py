@@ -173,3 +173,26 @@ def test_dim_runs_its_three_phases(corpus: Path, tmp_path: Path, monkeypatch: py
 def test_dim_begins_with_a_vgg16(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="expected a VGG-16 checkpoint"):
         loop.train("dim_smoke", corpus, tmp_path / "run", start=tmp_path / "vgg16.pth", workers=0)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx2": True}, False),
+        ({"avx512_f": True, "avx512_bf16": False}, False),
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+    ],
+)
+def test_bfloat16_is_used_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert loop.has_bfloat16(torch.device("cpu")) is expected
+    training = loop.Training(recipes.find("smoke"))
+    seen = []
+    training.network.head.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    planes, fields = torch.rand(1, 7, 64, 64), torch.rand(1, 13, 16, 16)
+    known = torch.zeros(1, 1, 64, 64)
+    training.step(composition.Batch(planes, fields, known, 1 - known), 0.1)
+    assert (seen[0] == torch.bfloat16) is expected
