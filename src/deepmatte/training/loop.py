@@ -197,7 +197,7 @@ class Training:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether a device computes in bf16 itself. Where it does not, bf16 is ten times slower than f32."""
+    """Return whether a device computes in bf16 itself. Elsewhere bf16 is ten times slower than f32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()

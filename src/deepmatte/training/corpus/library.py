@@ -58,6 +58,17 @@ def read(*corpora: Path, without: Collection[str] = ()) -> Library:
     Raises BadInput if a manifest or a file it names cannot be read, for a file without a licence, for groups
     that no corpus has, and where no foregrounds or no backgrounds are left.
     """
+    library = read_any(*corpora, without=without)
+    if not library.foregrounds or not library.backgrounds:
+        raise BadInput(
+            f"{name_some(map(str, corpora))} {'holds' if len(corpora) == 1 else 'hold'} no foregrounds or no"
+            " backgrounds to train on; expected both"
+        )
+    return library
+
+
+def read_any(*corpora: Path, without: Collection[str] = ()) -> Library:
+    """Read corpora as `read` does, also ones without foregrounds or backgrounds, to be joined with others."""
     listed = [(store, entry) for store in map(Store, map(Path, corpora)) for entry in store.entries()]
     _check_groups(without, sorted({entry.group for _, entry in listed}))
     listed = [
@@ -79,11 +90,6 @@ def read(*corpora: Path, without: Collection[str] = ()) -> Library:
         foreground = make_foreground(entry.group, pixels, to_bytes(to_unit(photo.alpha)))
         if foreground is not None:
             foregrounds.setdefault(entry.group, []).append(foreground)
-    if not foregrounds or not backgrounds:
-        raise BadInput(
-            f"{name_some(map(str, corpora))} {'holds' if len(corpora) == 1 else 'hold'} no foregrounds or no"
-            " backgrounds to train on; expected both"
-        )
     return Library(foregrounds, backgrounds)
 
 

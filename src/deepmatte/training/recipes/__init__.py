@@ -2,10 +2,10 @@
 
 from deepmatte.errors import BadInput
 from deepmatte.training.phases import Recipe
-from deepmatte.training.recipes import default, dim, dim_modern
+from deepmatte.training.recipes import default, dim, dim_modern, trial
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for each in (default, dim, dim_modern) for recipe in (each.RECIPE, each.SMOKE)
+    recipe.name: recipe for each in (default, dim, dim_modern, trial) for recipe in (each.RECIPE, each.SMOKE)
 }
 
 
