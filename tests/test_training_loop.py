@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from small_corpus import write_corpus
 
 from deepmatte.errors import BadInput, MatteError
 from deepmatte.training import checkpoint, composition, loop, recipes
-from deepmatte.training.corpus import library
+from deepmatte.training.corpus import library, manifest
 from deepmatte.training.networks import dim
 from deepmatte.training.phases import Phase
+from deepmatte.version import __version__
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def test_a_run_reaches_its_steps_and_tells_progress(corpus: Path, tmp_path: Path
         corpus,
         tmp_path / "run",
         workers=0,
-        progress=lambda s, share, _: told.append((s.step, share)),
+        progress=lambda s, share: told.append((s.step, share)),
     )
     assert state.step == recipes.find("smoke").steps
     assert told == [(1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0)]
@@ -66,7 +68,7 @@ def test_a_resumed_run_equals_an_unbroken_one(corpus: Path, tmp_path: Path) -> N
     class Stopped(Exception):
         pass
 
-    def stop(state: checkpoint.State, share: float, samples: float) -> None:
+    def stop(state: checkpoint.State, share: float) -> None:
         if state.step == 2:
             raise Stopped
 
@@ -92,12 +94,93 @@ def test_training_lowers_the_loss_on_one_batch(corpus: Path) -> None:
     assert training.state.losses["total"] < 0.6 * before
 
 
-def test_a_loss_that_is_no_number_stops_the_run(corpus: Path) -> None:
+def _drawn(training: loop.Training, corpus: Path) -> composition.Batch:
+    mix = training.recipe.mix
+    return composition.draw_batch(library.read(corpus), mix, 2, 64, np.random.default_rng(0))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_changes_nothing(corpus: Path) -> None:
     training = loop.Training(recipes.find("smoke"))
-    batch = composition.draw_batch(library.read(corpus), training.recipe.mix, 2, 64, np.random.default_rng(0))
+    batch = _drawn(training, corpus)
     batch.alpha[:] = float("nan")
-    with pytest.raises(MatteError, match="lower the learning rate"):
+    before = [weight.clone() for weight in training.network.parameters()]
+    with pytest.raises(MatteError, match=r"the loss is nan .* at step 0, .*lower the learning rate"):
         training.step(batch, 0)
+    assert all(torch.equal(a, b) for a, b in zip(before, training.network.parameters(), strict=True))
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_and_changes_nothing(corpus: Path) -> None:
+    training = loop.Training(recipes.find("smoke"))
+    batch = _drawn(training, corpus)
+    training.network.head.weight.register_hook(lambda gradient: gradient * float("inf"))
+    before = [weight.clone() for weight in training.network.parameters()]
+    with pytest.raises(MatteError, match=r"its gradient (nan|inf) at step 0"):
+        training.step(batch, 0)
+    assert all(torch.equal(a, b) for a, b in zip(before, training.network.parameters(), strict=True))
+
+
+def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=2)
+    kept = (tmp_path / "run/last.pt").read_bytes()
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 1e30)
+    with pytest.raises(MatteError, match="what is no number after step 3, so the run stops"):
+        loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=9, save_seconds=0)
+    assert (tmp_path / "run/last.pt").read_bytes() == kept
+
+
+def test_the_gradient_is_clipped_and_the_average_follows(corpus: Path) -> None:
+    recipe = replace(recipes.find("smoke"), clip=1e-3, average=0.15)
+    training = loop.Training(recipe)
+    batch = _drawn(training, corpus)
+    before = training.average.stem[0].weight.clone()
+    norms = []
+    training.optimiser.register_step_pre_hook(
+        lambda *_: norms.append(
+            torch.stack([p.grad.norm() for p in training.network.parameters() if p.grad is not None]).norm()
+        )
+    )
+    training.step(batch, 0)  # the average's first decay is 1 / 10, then 2 / 11, which is over 0.15
+    first = training.network.stem[0].weight.clone()
+    after = before.lerp(first, 0.9)
+    torch.testing.assert_close(training.average.stem[0].weight, after)
+    training.step(batch, 0)
+    after = after.lerp(training.network.stem[0].weight, 0.85)
+    torch.testing.assert_close(training.average.stem[0].weight, after)
+    # Statistics are averaged too, counters are copied.
+    assert training.average.stem[1].num_batches_tracked == 2
+    torch.testing.assert_close(torch.stack(norms), torch.full((2,), 1e-3), rtol=1e-2, atol=0)
+
+
+def test_the_network_lies_in_memory_as_its_convolutions_like_it(corpus: Path) -> None:
+    training = loop.Training(recipes.find("smoke"))
+    seen = []
+    training.network.stem.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    training.step(_drawn(training, corpus), 0)
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+    kernels = [weight for weight in training.network.parameters() if weight.dim() == 4]
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+
+
+def test_the_published_recipe_takes_the_steps_of_adam() -> None:
+    """AdamW without weight decay is Adam, to the bit; and nothing clips, averages or warms up."""
+    recipe = recipes.find("dim")
+    assert {(phase.name, recipe.learning_rate, recipe.schedule) for phase in recipe.phases} == {
+        (name, 1e-5, "constant") for name in ("encoder-decoder", "refinement", "together")
+    }
+    training = loop.Training(replace(recipes.find("dim_smoke"), settings={"fc6": "light"}))
+    options = training.optimiser.defaults
+    assert training.recipe.weight_decay == recipe.weight_decay == options["weight_decay"] == 0
+    assert (options["betas"], options["eps"], options["amsgrad"]) == ((0.9, 0.999), 1e-8, False)
+    weights = [torch.linspace(-1, 1, 7).requires_grad_() for _ in range(2)]
+    theirs = torch.optim.Adam([weights[0]], recipe.learning_rate)
+    ours = torch.optim.AdamW([weights[1]], recipe.learning_rate, weight_decay=recipe.weight_decay)
+    for step in range(5):
+        for weight, optimiser in zip(weights, (theirs, ours), strict=True):
+            weight.grad = torch.linspace(0, step, 7)
+            optimiser.step()
+    assert torch.equal(*weights)
 
 
 def test_a_run_of_another_recipe_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
@@ -114,6 +197,20 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_is_readable_beside_its_weights(corpus: Path, tmp_path: Path) -> None:
     loop.train("smoke", corpus, tmp_path / "run", workers=0)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["last.pt", "state.json"]
+    told = json.loads((tmp_path / "run/state.json").read_text())
+    assert (told["recipe"], told["step"], told["samples"], told["phase"]) == ("smoke", 4, 8, "small")
+    assert told["code"].startswith(__version__)
+    assert told["corpora"] == [manifest.fingerprint(manifest.read(corpus))]
+    assert 0 < told["waited"] < told["seconds"]
+    assert 0 < told["data_share"] < 1
+    assert told["samples_per_second"] > 0
+
+
+def test_a_run_that_goes_on_with_another_corpus_says_so(corpus: Path, tmp_path: Path) -> None:
+    loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=1)
+    loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=2)
+    state = loop.train("smoke", [corpus, corpus], tmp_path / "run", workers=0, steps=3)
+    assert len(state.corpora) == 2
 
 
 def _parts(training: loop.Training) -> dict[str, dict[str, torch.Tensor]]:
@@ -153,13 +250,6 @@ def test_a_phase_that_names_parts_the_network_lacks_is_refused() -> None:
     training = loop.Training(recipes.find("smoke"))
     with pytest.raises(BadInput, match="names refinement; the network has stem"):
         training.enter(Phase("p", 64, 2, 1.0, frozen=("refinement",)))
-
-
-def test_a_constant_schedule_keeps_the_published_rate() -> None:
-    training = loop.Training(
-        replace(recipes.find("smoke"), schedule="constant", warm_up=1, learning_rate=1e-5)
-    )
-    assert [training._rate(used) for used in (0, 0.5, 1)] == [1e-5] * 3
 
 
 def test_dim_runs_its_three_phases(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from deepmatte.cli.console import Command, count, extra, names, positive, progress_bar, whole_number
 from deepmatte.errors import BadInput
@@ -46,10 +47,18 @@ def _train(arguments: argparse.Namespace) -> int:
             steps=arguments.steps,
             seed=arguments.seed,
             start=Path(arguments.start) if arguments.start else None,
-            progress=lambda state, share, _: progress(f"step {state.step}", share),
+            progress=lambda state, share: progress(_standing(state), share),
         )
     print(f"{output}: {state.step} steps, {state.samples} samples, {state.seconds / 60:.0f} min")
     return 0
+
+
+def _standing(state: Any) -> str:
+    """Return what a progress bar says of a run."""
+    return (
+        f"step {state.step}, loss {state.losses['total']:.4f}, {state.samples_per_second:.1f} samples/s,"
+        f" {state.data_share:.0%} lost waiting for data"
+    )
 
 
 def _add_export(command: argparse.ArgumentParser) -> None:

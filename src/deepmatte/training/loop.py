@@ -2,73 +2,28 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from deepmatte import framing
 from deepmatte.errors import BadInput, MatteError
-from deepmatte.training import checkpoint, composition, export, losses, recipes
-from deepmatte.training.corpus import library
-from deepmatte.training.networks import BUILDERS, build, dim
+from deepmatte.training import batches, checkpoint, composition, export, losses, recipes
+from deepmatte.training.budget import Budget, learning_rate
+from deepmatte.training.corpus import library, manifest
+from deepmatte.training.corpus.store import Store
+from deepmatte.training.networks import build, dim
+from deepmatte.training.pace import Pace
 from deepmatte.training.phases import Phase, Recipe
 
-# Called after each step with the state, the share of the budget that is used, and the samples of the step.
-Progress = Callable[[checkpoint.State, float, float], None]
+# Called after each step with the state and the share of the budget that is used.
+Progress = Callable[[checkpoint.State, float], None]
 
 SAVE_SECONDS = 120.0
-
-
-@dataclass(eq=False)
-class _Batches(Dataset[tuple[Phase, composition.Batch]]):
-    """Batches by (step, phase): the same step gives the same batch, whoever draws it."""
-
-    library: library.Library
-    recipe: Recipe
-
-    def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, composition.Batch]:
-        step, phase = key
-        network = BUILDERS[self.recipe.network]
-        batch = composition.draw_batch(
-            self.library,
-            phase.mix or self.recipe.mix,
-            phase.batch,
-            phase.size,
-            np.random.default_rng([self.recipe.seed, step]),
-            with_guides=network.reads_planes == framing.PLANES,
-            with_colours=bool(set(phase.loss or self.recipe.loss) & set(losses.COLOUR_TERMS)),
-        )
-        return phase, batch
-
-
-@dataclass(eq=False)
-class _Budget(Sampler[tuple[int, Phase]]):
-    """Steps until the budget is used up: minutes if given, else the recipe's steps."""
-
-    recipe: Recipe
-    state: checkpoint.State
-    minutes: float | None
-
-    @property
-    def used(self) -> float:
-        if self.minutes is not None:
-            return self.state.seconds / (60 * self.minutes)
-        return self.state.step / self.recipe.steps
-
-    def __iter__(self) -> Iterator[tuple[int, Phase]]:
-        step = self.state.step
-        while self.used < 1 and (self.minutes is not None or step < self.recipe.steps):
-            # By steps the phase follows the step itself, so that a resumed run draws what an unbroken one
-            # would.
-            share = self.used if self.minutes is not None else step / self.recipe.steps
-            yield step, self.recipe.phase_at(share)
-            step += 1
+_SHOWN = 4  # samples that are looked at when a checkpoint is written
 
 
 class Training:
@@ -134,24 +89,40 @@ class Training:
         if phase.skipped or hasattr(self.network, "skipped"):
             self.network.skipped = self.average.skipped = phase.skipped  # type: ignore[assignment]
         self.phase = phase
-
-    def _rate(self, used: float) -> float:
-        """Return the learning rate of the next step. used: share of the budget."""
-        rate = self.recipe.learning_rate * min(1.0, (self.state.step + 1) / self.recipe.warm_up)
-        if self.recipe.schedule == "cosine":
-            rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(used, 1.0)))
-        return rate
+        self.state.phase = phase.name
 
     def step(self, batch: composition.Batch, used: float, phase: Phase | None = None) -> None:
         """Take one optimiser step. used: share of the budget; phase: the recipe's first if none is given.
 
-        Raises MatteError where the loss is no number.
+        Raises MatteError where the loss or its gradient is no number; the weights are then as they were.
         """
         phase = phase or self.recipe.phases[0]
         if phase != self.phase:
             self.enter(phase)
         for group in self.optimiser.param_groups:
-            group["lr"] = self._rate(used)
+            group["lr"] = learning_rate(self.recipe, self.state.step, used)
+        terms = self._forward(batch, phase)
+        self.optimiser.zero_grad(set_to_none=True)
+        terms["total"].backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        # Fetched at once, for each fetching makes the CPU wait for a GPU.
+        told = torch.stack([*terms.values(), norm]).detach().tolist()
+        if not all(map(math.isfinite, told)):
+            raise MatteError(
+                f"the loss is {told[len(terms) - 1]} and its gradient {told[-1]} at step {self.state.step},"
+                " so the run stops; the checkpoint before is kept: lower the learning rate, or look for a"
+                " damaged picture in the corpus"
+            )
+        self.optimiser.step()
+        self._follow()
+        self.state.step += 1
+        self.state.samples += len(batch.alpha)
+        for name, value in zip(terms, told, strict=False):
+            before = self.state.losses.get(name, value)
+            self.state.losses[name] = before + 0.01 * (value - before)
+
+    def _forward(self, batch: composition.Batch, phase: Phase) -> dict[str, torch.Tensor]:
+        """Return the terms of the loss by name, their weighted sum the last of them, "total"."""
         planes, fields = (
             part.to(self.device).contiguous(memory_format=torch.channels_last)
             for part in (batch.planes, batch.fields)
@@ -159,29 +130,30 @@ class Training:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.halves):
             pred_alpha = self.network(planes, fields)
         pred_alpha = pred_alpha.float()
-        if self.recipe.cut_off:
-            pred_alpha = losses.cut_off(pred_alpha, batch.alpha.to(self.device))
         truth = losses.Truth(
             *(
                 part if part is None else part.to(self.device)
                 for part in (batch.alpha, batch.is_unknown, batch.foreground, batch.background)
             )
         )
-        terms = losses.total(phase.loss or self.recipe.loss, pred_alpha, truth)
-        if not torch.isfinite(terms["total"]):
+        if self.recipe.cut_off:
+            pred_alpha = losses.cut_off(pred_alpha, truth.alpha)
+        return losses.total(phase.loss or self.recipe.loss, pred_alpha, truth)
+
+    @torch.inference_mode()
+    def answer(self, batch: composition.Batch) -> torch.Tensor:
+        """Return what the averaged network makes of a batch's first few samples, alpha (B, 1, H, W) clipped.
+
+        Raises MatteError where it is no number: such weights are not to be saved.
+        """
+        planes, fields = (part[:_SHOWN].to(self.device) for part in (batch.planes, batch.fields))
+        alpha: torch.Tensor = self.average(planes, fields)
+        if not bool(torch.isfinite(alpha).all()):
             raise MatteError(
-                f"the loss is {terms['total'].item()} at step {self.state.step}; lower the learning rate"
+                f"the network answers with what is no number after step {self.state.step}, so the run stops;"
+                " the checkpoint before is kept: lower the learning rate"
             )
-        self.optimiser.zero_grad(set_to_none=True)
-        terms["total"].backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
-        self.optimiser.step()
-        self._follow()
-        self.state.step += 1
-        self.state.samples += len(batch.alpha)
-        for name, term in terms.items():
-            before = self.state.losses.get(name, float(term.detach()))
-            self.state.losses[name] = before + 0.01 * (float(term.detach()) - before)
+        return alpha.clamp(0, 1)
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -241,30 +213,30 @@ def train(
         training.resume(output)
     elif start is not None:
         training.begin_with(start)
-    budget = _Budget(recipe, training.state, minutes)
-    pictures = library.read(*([corpora] if isinstance(corpora, Path) else corpora), without=without)
-    batches = DataLoader(
-        _Batches(pictures, recipe),
-        sampler=budget,
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=3 if workers else None,
-        worker_init_fn=_use_one_thread,
-    )
-    saved = clock = time.monotonic()
-    before = training.state.seconds
-    for phase, batch in batches:
+    folders = [corpora] if isinstance(corpora, Path) else corpora
+    note_corpora(training.state, folders)
+    budget = Budget(training.recipe, training.state, minutes)
+    drawn = batches.load(batches.Batches(library.read(*folders, without=without), recipe), budget, workers)
+    pace = Pace(training.state)
+    saved = time.monotonic()
+    for phase, batch in pace.waiting(drawn):
         training.step(batch, budget.used, phase)
-        now = time.monotonic()
-        training.state.seconds = before + now - clock
+        pace.step(len(batch.alpha))
         if progress is not None:
-            progress(training.state, budget.used, len(batch.alpha))
-        if now - saved > save_seconds:
+            progress(training.state, budget.used)
+        if budget.used >= 1 or time.monotonic() - saved > save_seconds:
+            training.answer(batch)
             training.save(output)
-            saved = now
-    training.save(output)
+            pace.rest()
+            saved = time.monotonic()
+        if budget.used >= 1:  # with minutes, further batches have been drawn already
+            break
     return training.state
 
 
-def _use_one_thread(worker: int) -> None:
-    torch.set_num_threads(1)
+def note_corpora(state: checkpoint.State, corpora: Sequence[Path]) -> None:
+    """Note what a run is trained on from here, unless it is what it was trained on before."""
+    entries = [entry for corpus in corpora for entry in Store(corpus).entries()]
+    found = manifest.fingerprint(entries)
+    if state.corpora[-1:] != [found]:
+        state.corpora.append(found)

@@ -79,6 +79,6 @@ class Recipe:
         end = 0.0
         for phase in self.phases:
             end += phase.share
-            if progress < end:
+            if progress < end - 1e-9:  # shares that are added up are not exact
                 return phase
         return self.phases[-1]

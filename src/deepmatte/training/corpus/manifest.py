@@ -140,6 +140,11 @@ def to_csv(entries: Sequence[Entry]) -> bytes:
     return text.getvalue().encode()
 
 
+def fingerprint(entries: Sequence[Entry]) -> str:
+    """Return the SHA-256 of all that a manifest says, whichever its form and the order of its rows."""
+    return hashlib.sha256(to_csv(sorted(entries, key=lambda entry: entry.file))).hexdigest()
+
+
 def check_licences(entries: Iterable[Entry]) -> None:
     """Raise BadInput, by their names, for files without a licence."""
     if without := [entry.file for entry in entries if not entry.licence.strip()]:

@@ -1,0 +1,46 @@
+import pytest
+
+from deepmatte.training import pace
+from deepmatte.training.checkpoint import State
+from deepmatte.training.pace import Pace
+
+
+class Clock:
+    """Goes on only when told to."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_waiting_is_told_from_working_and_from_resting(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, state = Clock(), State("smoke", seconds=5.0, waited=1.0)
+    monkeypatch.setattr(pace, "time", clock)
+
+    def batches() -> object:
+        for _ in range(2):
+            clock.now += 1.0  # a batch takes a second to come
+            yield
+
+    measured = Pace(state)
+    for _ in measured.waiting(batches()):
+        clock.now += 3.0  # the step takes three
+        measured.step(8)
+    assert (state.seconds, state.waited) == (13.0, 3.0)
+    assert state.samples_per_second == pytest.approx(2)
+    assert state.data_share == pytest.approx(0.25)
+    clock.now += 60.0
+    measured.rest()
+    assert state.seconds == 73.0
+    assert state.samples_per_second == pytest.approx(2)
+
+
+def test_the_last_steps_count_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, state = Clock(), State("smoke")
+    monkeypatch.setattr(pace, "time", clock)
+    measured = Pace(state)
+    for seconds in [10.0] * 20 + [1.0] * 200:
+        clock.now += seconds
+        measured.step(1)
+    assert state.samples_per_second == pytest.approx(1, rel=0.01)
