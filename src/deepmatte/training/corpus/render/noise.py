@@ -25,17 +25,21 @@ def smooth_noise(rng: np.random.Generator, cells: float, size: int, octaves: int
 def _one(rng: np.random.Generator, cells: float, size: int) -> Doubles:
     knots = rng.normal(size=(int(np.ceil(cells)) + 4,) * 2)
     steps = np.linspace(0, cells, size) + 1 + rng.random()
-    columns = _cubic(knots, steps)
-    return _cubic(columns.T, steps).T
+    columns = spline(knots, steps)
+    return spline(columns.T, steps).T
 
 
-def _cubic(rows: Doubles, steps: Doubles) -> Doubles:
-    """Read rows (K, M) at positions along the first axis by a cubic B-spline: (N, M)."""
+def spline(rows: Doubles, steps: Doubles) -> Doubles:
+    """Read rows (K, M) at positions (N,) along the first axis by a cubic B-spline: (N, M).
+
+    A cubic B-spline smooths: it does not go through the rows. Positions before row 1 or beyond row K − 2 read
+    the nearest row more than once.
+    """
     first = np.floor(steps).astype(np.intp)
     t = (steps - first)[:, None]
     weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
     last = len(rows) - 1
-    parts = (rows[np.minimum(first - 1 + i, last)] * weight for i, weight in enumerate(weights))
+    parts = (rows[np.clip(first - 1 + i, 0, last)] * weight for i, weight in enumerate(weights))
     return np.asarray(sum(parts, np.zeros(())) / 6)
 
 
