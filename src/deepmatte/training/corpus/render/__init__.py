@@ -5,6 +5,7 @@ lives in a module of its own and adds one line here.
 """
 
 from deepmatte.training.corpus.render.fire import FIRES
+from deepmatte.training.corpus.render.foliage import LEAFAGE
 from deepmatte.training.corpus.render.fur import FURS
 from deepmatte.training.corpus.render.grass import GRASSES
 from deepmatte.training.corpus.render.plumes import PLUMES
@@ -21,5 +22,6 @@ _ALL = (
     *SMOKES,
     *FIRES,
     *SPRAYS,
+    *LEAFAGE,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmatte.errors import MatteError
-from deepmatte.grids import halve
+from deepmatte.grids import reduce_by
 from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render.rendering import settle
 
@@ -74,14 +74,14 @@ def _doubled(values: Doubles) -> Doubles:
 
 
 class Canvas:
-    """A picture in the making, SUPERSAMPLING times as wide and high as it will be.
+    """A picture in the making, `supersampling` times as wide and high as it will be.
 
     raster: (H, W, 4) float32, colours times alpha, then alpha. What is drawn changes it in place.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        side = size * SUPERSAMPLING
+    def __init__(self, size: int, supersampling: int = SUPERSAMPLING) -> None:
+        self.size, self.supersampling = size, supersampling
+        side = size * supersampling
         self.raster = np.zeros((side, side, 4), np.float32)
         self._surface = skia.Surface(self.raster, skia.kRGBA_F32_ColorType, skia.kPremul_AlphaType)
         self._paint = skia.Paint(AntiAlias=False)
@@ -93,7 +93,7 @@ class Canvas:
         at_once = _CORNERS // (4 * nodes)
         indices = _triangles(min(count, at_once), nodes)
         for start in range(0, count, at_once):
-            corners, colours = _mesh(ribbons.part(slice(start, start + at_once)), self.size * SUPERSAMPLING)
+            corners, colours = _mesh(ribbons.part(slice(start, start + at_once)), self.raster.shape[0])
             used = len(corners) // (4 * nodes) * (nodes - 1) * 18
             mesh = skia.Vertices(
                 skia.Vertices.kTriangles_VertexMode,
@@ -102,19 +102,24 @@ class Canvas:
                 colours.tolist(),
                 indices if used == len(indices) else indices[:used],
             )
-            self._surface.getCanvas().drawVertices(mesh, self._paint, skia.BlendMode.kDst)
+            self.draw_mesh(mesh, self._paint, skia.BlendMode.kDst)
+
+    def draw_mesh(self, mesh: skia.Vertices, paint: skia.Paint, mode: skia.BlendMode) -> None:
+        """Lay triangles over what is there, corners in raster pixels; mode: how colours meet the paint."""
+        self._surface.getCanvas().drawVertices(mesh, paint, mode)
 
     def lay(self, colours: Floats, alpha: Floats) -> None:
         """Lay a picture over what is there. colours: (S, S, 3), not multiplied by alpha; alpha: (S, S)."""
         layer = np.concatenate([colours * alpha[..., None], alpha[..., None]], axis=2)
         layer = layer[:, None, :, None]
-        blocks = self.raster.reshape(self.size, SUPERSAMPLING, self.size, SUPERSAMPLING, 4)  # a view
+        finer = self.supersampling
+        blocks = self.raster.reshape(self.size, finer, self.size, finer, 4)  # a view
         blocks *= 1 - layer[..., 3:]
         blocks += layer
 
     def reduce(self) -> tuple[Floats, Floats]:
         """Return the picture at its own size: premultiplied colours (S, S, 3) and alpha (S, S)."""
-        planes = halve(np.moveaxis(np.clip(self.raster, 0, 1), -1, 0))
+        planes = reduce_by(np.moveaxis(np.clip(self.raster, 0, 1), -1, 0), self.supersampling)
         return np.moveaxis(planes[:3], 0, -1), planes[3]
 
 
