@@ -28,11 +28,11 @@ Doubles = NDArray[np.float64]
 # Raster pixels per picture pixel.
 SUPERSAMPLING = 2
 # Half the window, in raster pixels. Samples one pixel apart of a whole window add up to the same anywhere.
-_WINDOW = 1.0
+WINDOW = 1.0
 # Corners that one mesh can have: its indices are 16 bit.
-_CORNERS = 65535
+CORNERS = 65535
 # Nodes of one ribbon at most, so that a mesh holds at least one.
-MAX_NODES = _CORNERS // 4
+MAX_NODES = CORNERS // 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +90,27 @@ class Canvas:
         """Lay ribbons over what is there, the first first."""
         ribbons = ribbons.part(_on_canvas(ribbons))
         count, nodes = ribbons.widths.shape
-        at_once = _CORNERS // (4 * nodes)
+        at_once = CORNERS // (4 * nodes)
         indices = _triangles(min(count, at_once), nodes)
         for start in range(0, count, at_once):
             corners, colours = _mesh(ribbons.part(slice(start, start + at_once)), self.raster.shape[0])
             used = len(corners) // (4 * nodes) * (nodes - 1) * 18
-            mesh = skia.Vertices(
-                skia.Vertices.kTriangles_VertexMode,
-                list(map(skia.Point, corners[:, 0].tolist(), corners[:, 1].tolist())),
-                None,
-                colours.tolist(),
-                indices if used == len(indices) else indices[:used],
-            )
-            self.draw_mesh(mesh, self._paint, skia.BlendMode.kDst)
+            self.draw_triangles(corners, colours, indices if used == len(indices) else indices[:used])
+
+    def draw_triangles(self, corners: Floats, colours: NDArray[np.int64], indices: list[int]) -> None:
+        """Lay triangles over what is there, in order: no edge of theirs is smoothed.
+
+        corners: (N, 2) in raster pixels, settled, at most 65535; colours: (N,), ARGB as skia packs them;
+        indices: three a triangle.
+        """
+        mesh = skia.Vertices(
+            skia.Vertices.kTriangles_VertexMode,
+            list(map(skia.Point, corners[:, 0].tolist(), corners[:, 1].tolist())),
+            None,
+            colours.tolist(),
+            indices,
+        )
+        self.draw_mesh(mesh, self._paint, skia.BlendMode.kDst)
 
     def draw_mesh(self, mesh: skia.Vertices, paint: skia.Paint, mode: skia.BlendMode) -> None:
         """Lay triangles over what is there, corners in raster pixels; mode: how colours meet the paint."""
@@ -145,8 +153,8 @@ def _mesh(ribbons: Ribbons, side: int) -> tuple[Floats, NDArray[np.int64]]:
     Four corners a node: where coverage starts, where it is highest, and the same on the other side.
     """
     half = ribbons.widths * (side / 2)
-    outer, inner = half + _WINDOW, np.abs(half - _WINDOW)
-    peak = np.minimum(half / _WINDOW, 1)
+    outer, inner = half + WINDOW, np.abs(half - WINDOW)
+    peak = np.minimum(half / WINDOW, 1)
     along = np.gradient(ribbons.places, axis=1)
     along /= np.maximum(np.sqrt((along**2).sum(axis=2, keepdims=True)), 1e-12)
     across = np.stack([-along[..., 1], along[..., 0]], axis=2)
