@@ -7,13 +7,14 @@ lives in a module of its own and adds one line here.
 from deepmatte.training.corpus.render.fire import FIRES
 from deepmatte.training.corpus.render.foliage import LEAFAGE
 from deepmatte.training.corpus.render.fur import FURS
+from deepmatte.training.corpus.render.glass import GLASSES
 from deepmatte.training.corpus.render.grass import GRASSES
 from deepmatte.training.corpus.render.holes import SHAPE_HOLES
 from deepmatte.training.corpus.render.plumes import PLUMES
 from deepmatte.training.corpus.render.rendering import Kind
 from deepmatte.training.corpus.render.smoke import SMOKES
-from deepmatte.training.corpus.render.spray import SPRAYS
 from deepmatte.training.corpus.render.solids import SHAPE_SOLIDS
+from deepmatte.training.corpus.render.spray import SPRAYS
 from deepmatte.training.corpus.render.strands import STRANDS
 from deepmatte.training.corpus.render.text import SHAPE_TEXT
 from deepmatte.training.corpus.render.wires import SHAPE_WIRES
@@ -31,5 +32,6 @@ _ALL = (
     *SHAPE_WIRES,
     *SHAPE_HOLES,
     *SHAPE_SOLIDS,
+    *GLASSES,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
