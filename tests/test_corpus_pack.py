@@ -29,7 +29,7 @@ def test_a_packed_corpus_trains_like_its_folder(corpus: Path, tmp_path: Path) ->
         for one, other in zip(members, second.foregrounds[group], strict=True):
             np.testing.assert_array_equal(one.levels[0][..., 3], other.levels[0][..., 3])
     shapes = [[background.levels[0].shape for background in each.backgrounds] for each in (first, second)]
-    assert shapes == [[(150, 205, 3)] * 2, [(146, 200, 3)] * 2]
+    assert shapes == [[(150, 205, 4)] * 2, [(146, 200, 4)] * 2]
 
 
 def test_alpha_loses_nothing_and_colours_little_however_small_the_file(tmp_path: Path) -> None:

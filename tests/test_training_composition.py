@@ -5,8 +5,12 @@ from small_corpus import write_corpus
 
 from deepmatte import framing, guides, trimap
 from deepmatte.training import composition
-from deepmatte.training.composition import Mix
+from deepmatte.training.composition import Mix, Samples
 from deepmatte.training.corpus import library
+from deepmatte.training.published import PublishedMix
+from deepmatte.training.shelf import Shelf
+
+SHELF = Shelf(torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -37,77 +41,58 @@ def test_a_batch_is_what_the_pipeline_would_feed(corpus: library.Library) -> Non
         np.testing.assert_allclose(framing.fields(survey, (64, 64), window), batch.fields[index], atol=1e-3)
 
 
-def test_known_pixels_of_a_drawn_trimap_are_right() -> None:
-    rng = np.random.default_rng(0)
-    rows, columns = np.mgrid[:96, :96]
-    alpha = np.clip((30 - np.hypot(rows - 40, columns - 55)) / 8 + 0.5, 0, 1).astype(np.float32)
-    for _ in range(30):
-        tri = composition.draw_trimap(alpha, Mix(), rng)
-        assert set(np.unique(tri)) <= {0, 128, 255}
-        assert alpha[tri == trimap.FOREGROUND].min(initial=1) > 0.95
-        assert alpha[tri == trimap.BACKGROUND].max(initial=0) < 0.05
+@pytest.mark.parametrize("mix", [Mix(degraded=1, jpeg=0.5), PublishedMix()], ids=["mix", "published"])
+def test_samples_do_not_depend_on_those_beside_them(corpus: library.Library, mix: Mix | PublishedMix) -> None:
+    together, apart = (np.random.default_rng(5).spawn(12) for _ in range(2))
+    batch = composition.draw_samples(corpus, mix, 80, together, SHELF)
+    joined = Samples.join([composition.draw_samples(corpus, mix, 80, [rng], SHELF) for rng in apart])
+    for name in ("image", "alpha", "trimap", "foreground", "background"):
+        torch.testing.assert_close(getattr(batch, name), getattr(joined, name), atol=1e-6, rtol=0)
 
 
-def test_unknown_bands_reach_as_wide_as_the_mix_says() -> None:
-    rng = np.random.default_rng(0)
-    alpha = np.zeros((128, 128), np.float32)
-    alpha[:, 64:] = 1
-    mix = Mix(widest_band=0.3, one_sided_trimap=0, something_stays_known=0)
-    widths = [(composition.draw_trimap(alpha, mix, rng)[5] == trimap.UNKNOWN).sum() for _ in range(200)]
-    assert min(widths) <= 6
-    assert 45 <= max(widths) <= 2 * 0.3 * 128 + 2 + 38  # two bands and, at times, a blob
+def test_a_batch_moves_on_the_generator(corpus: library.Library) -> None:
+    rng = np.random.default_rng(3)
+    first, second = (composition.draw_batch(corpus, Mix(), 1, 64, rng, with_guides=False) for _ in range(2))
+    assert not torch.equal(first.alpha, second.alpha)
 
 
-def test_the_image_is_the_composite_where_alpha_is_one_half(corpus: library.Library) -> None:
-    """Samples lie in [0, 1], on 8-bit levels, and alpha has both ends."""
-    for seed in range(10):
-        sample = composition.draw_sample(corpus, Mix(), 80, np.random.default_rng(seed))
-        assert sample.image.shape == (80, 80, 3)
-        assert 0 <= sample.image.min() <= sample.image.max() <= 1
-        np.testing.assert_allclose(sample.image * 255, np.rint(sample.image * 255), atol=1e-3)
-        assert 0 <= sample.alpha.min() <= sample.alpha.max() <= 1
-        assert (sample.trimap == trimap.UNKNOWN).any()
-
-
-def test_an_unturned_unscaled_view_is_the_picture_itself() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (40, 52, 4), dtype=np.uint8)
-
-    class Straight:
-        """A generator that draws no stretch, no flip and the bilinear kernel."""
-
-        def uniform(self, low: float, high: float) -> float:
-            return 0.0
-
-        def random(self) -> float:
-            return 1.0
-
-    centre = np.array([20.0, 26.0])
-    view = composition._sample((picture,), centre, 1.0, 0.0, 16, Straight(), reflect=False)  # type: ignore[arg-type]
-    np.testing.assert_allclose(view * 255, picture[12:28, 18:34], atol=1e-2)
-
-
-def test_beyond_a_closed_frame_alpha_is_zero() -> None:
-    picture = np.full((40, 52, 4), 255, np.uint8)
-    view = composition._sample(
-        (picture,), np.array([0.0, 0.0]), 1.0, 0.0, 32, np.random.default_rng(0), reflect=False
+def test_the_image_is_the_composite_of_its_layers(corpus: library.Library) -> None:
+    batch = composition.draw_batch(
+        corpus, Mix(degraded=0), 9, 80, np.random.default_rng(0), with_guides=False, with_colours=True
     )
-    assert view[..., 3].min() == 0
-    assert view[..., 3].max() == 1
+    assert batch.foreground is not None
+    assert batch.background is not None
+    clean = batch.alpha * batch.foreground + (1 - batch.alpha) * batch.background
+    torch.testing.assert_close(batch.planes[:, :3], clean, atol=0.51 / 255, rtol=0)
 
 
-def test_a_thin_foreground_is_not_swallowed_by_its_band() -> None:
-    alpha = np.zeros((96, 96), np.float32)
-    alpha[:, 40:50] = 1
-    rng = np.random.default_rng(0)
-    mix = Mix(one_sided_trimap=0, something_stays_known=1)
-    assert all((composition.draw_trimap(alpha, mix, rng) == trimap.FOREGROUND).any() for _ in range(50))
+def test_samples_keep_their_ranges(corpus: library.Library) -> None:
+    """Images lie on 8-bit levels, alpha has no value below half a level, and some pixels are unknown."""
+    rngs = np.random.default_rng(0).spawn(10)
+    samples = composition.draw_samples(corpus, Mix(degraded=1), 80, rngs, SHELF)
+    levels = samples.image * 255
+    torch.testing.assert_close(levels, levels.round(), atol=1e-3, rtol=0)
+    for part in (samples.image, samples.alpha, samples.foreground, samples.background):
+        assert 0 <= part.min() <= part.max() <= 1
+    assert (samples.alpha[samples.alpha > 0] >= 0.5 / 255).all()
+    assert ((samples.trimap == trimap.UNKNOWN).float().mean((1, 2)) > 0.005).all()
 
 
-def test_foreground_is_known_only_where_it_may_be_marked() -> None:
-    alpha = np.zeros((96, 96), np.float32)
-    alpha[:, 20:70] = 1
-    is_marked = np.zeros((96, 96), np.bool_)
-    is_marked[:, :45] = True
-    for seed in range(30):
-        tri = composition.draw_trimap(alpha, Mix(), np.random.default_rng(seed), is_marked)
-        assert not (tri[:, 45:70] == trimap.FOREGROUND).any()
+def test_a_second_foreground_lies_behind_the_first() -> None:
+    half, both = torch.full((1, 1, 20, 32), 0.5), torch.ones(1, 1, 20, 32)
+    alpha, other_alpha = half.clone(), both.clone()
+    alpha[..., :8], other_alpha[..., 16:] = 1, 0
+    alpha[..., 24:] = 0
+    red, green = torch.tensor([1.0, 0, 0]), torch.tensor([0, 1.0, 0])
+    colours, other = (part[None, :, None, None].expand(1, 3, 20, 32) for part in (red, green))
+    merged, merged_alpha, is_marked = composition._merge(
+        colours, alpha, other, other_alpha, torch.tensor([True])[:, None, None, None]
+    )
+    # From left to right: the first, opaque; half of it over the second; half of it alone; nothing.
+    assert merged_alpha[0, 0, 0, ::8].tolist() == [1, 1, 0.5, 0]
+    assert merged[0, :2, 0, ::8].T.tolist()[:3] == [[1, 0], [0.5, 0.5], [1, 0]]
+    assert is_marked[0, 0, 0, ::8].tolist() == [True, False, False, False]
+    # Where the two would leave no room for a background the first stays alone, and wholly marked.
+    alone = composition._merge(colours, half, other, both, torch.ones(1, 1, 1, 1, dtype=torch.bool))
+    for found, expected in zip(alone, (colours, half, both), strict=True):
+        assert torch.equal(found, expected.to(found.dtype))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from small_corpus import write_corpus
 
+from deepmatte import images
 from deepmatte.errors import BadInput
 from deepmatte.training.corpus import library, manifest, pack
 
@@ -12,7 +13,7 @@ from deepmatte.training.corpus import library, manifest, pack
 def test_a_corpus_is_read_by_group(tmp_path: Path) -> None:
     read = library.read(write_corpus(tmp_path))
     assert {group: len(members) for group, members in read.foregrounds.items()} == {"soft": 2, "sharp": 2}
-    assert [background.levels[0].shape for background in read.backgrounds] == [(150, 205, 3)] * 2
+    assert [background.levels[0].shape for background in read.backgrounds] == [(150, 205, 4)] * 2
 
 
 def test_centres_lie_on_the_edge() -> None:
@@ -79,3 +80,48 @@ def test_groups_are_left_out_by_name(tmp_path: Path) -> None:
         BadInput, match="no group called furry to leave out; expected some of noise, sharp, soft"
     ):
         library.read(corpus, without=["soft", "furry"])
+
+
+def test_a_corpus_too_large_for_memory_is_read_as_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = write_corpus(tmp_path)
+    read = library.read(corpus)
+    size = sum(library.size_in_memory(each) for each in read.pictures)
+    assert library.read(corpus, max_bytes=size).is_read
+    unread = library.read(corpus, max_bytes=0.9 * size)
+    assert not unread.is_read
+    opened: list[object] = []
+    monkeypatch.setattr(
+        images, "read_photo", lambda source, read=images.read_photo: opened.append(source) or read(source)
+    )
+    library._open_and_keep.cache_clear()
+    for seed in range(20):
+        now, later = (each.draw_foreground(np.random.default_rng(seed)) for each in (read, unread))
+        np.testing.assert_array_equal(now.levels[0], later.levels[0])
+        np.testing.assert_array_equal(now.centres, later.centres)
+        now, later = (each.draw_background(np.random.default_rng(seed)) for each in (read, unread))
+        np.testing.assert_array_equal(now.levels[0], later.levels[0])
+    assert len(opened) == 6  # each file once: the last ones are kept
+    assert library._open_and_keep.cache_info().maxsize == 64
+
+
+def test_groups_are_drawn_by_their_shares(tmp_path: Path) -> None:
+    read = library.read(write_corpus(tmp_path))
+    rng = np.random.default_rng(0)
+    drawn = [read.draw_foreground(rng, {"soft": 0.06}).group for _ in range(2000)]  # beside 2 files of 100
+    assert abs(drawn.count("soft") / 2000 - 0.75) < 0.04
+
+
+def test_a_foreground_without_an_edge_is_passed_over(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    for path in corpus.glob("foreground/soft/*.png"):
+        alpha = np.full((30, 41), 254, np.uint8)  # not 255, which would be written as no alpha
+        images.write_image(path, np.zeros((30, 41, 3), np.uint8), alpha=alpha, overwrite=True)
+    assert list(library.read(corpus).foregrounds) == ["sharp"]
+    library._open_and_keep.cache_clear()
+    unread = library.read(corpus, max_bytes=0)
+    rng = np.random.default_rng(0)
+    assert {unread.draw_foreground(rng).group for _ in range(20)} == {"sharp"}
+    with pytest.raises(BadInput, match="have no edge"):
+        unread.draw_foreground(rng, {"sharp": 0.0})

@@ -57,7 +57,7 @@ def test_compositional_gradient_is_that_of_the_alpha_error_times_the_distance() 
 def test_colours_are_composed_as_everywhere_else() -> None:
     foreground, background = _colours()
     alpha = torch.rand(2, 1, 48, 80, generator=torch.Generator().manual_seed(1))
-    composed = losses._composite(foreground, background, alpha)
+    composed = losses.composite(foreground, background, alpha)
     for index in range(2):
         layers = [part[index].permute(1, 2, 0).numpy() for part in (foreground, background)]
         expected = pixels.composite(*layers, alpha[index, 0].numpy())

@@ -1,11 +1,21 @@
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 from small_corpus import write_corpus
 
-from deepmatte.training import composition
+from deepmatte import trimap
+from deepmatte.training import composition, published
+from deepmatte.training.composition import Samples
 from deepmatte.training.corpus import library
-from deepmatte.training.published import PublishedMix, draw_layers
+from deepmatte.training.published import PublishedMix
+from deepmatte.training.shelf import Shelf
+
+SHELF = Shelf(torch.device("cpu"))
+
+
+def _draw(read: library.Library, mix: PublishedMix, size: int, count: int, seed: int = 0) -> Samples:
+    return composition.draw_samples(read, mix, size, np.random.default_rng(seed).spawn(count), SHELF)
 
 
 @pytest.fixture(scope="module")
@@ -15,36 +25,49 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> library.Library:
 
 @pytest.mark.parametrize("crop", [320, 480, 640])
 def test_samples_are_clean_composites_around_unknown_pixels(read: library.Library, crop: int) -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(4):
-        sample = composition.draw_sample(read, PublishedMix(crops=(crop,)), 80, rng)
-        assert sample.image.shape == (80, 80, 3)
-        clean = (
-            sample.alpha[..., None] * sample.foreground + (1 - sample.alpha[..., None]) * sample.background
-        )
-        np.testing.assert_allclose(sample.image, clean, atol=0.51 / 255)
-        assert (sample.trimap == 128).any()
-        np.testing.assert_array_equal(sample.alpha[sample.trimap == 255], 1)
-        np.testing.assert_array_equal(sample.alpha[sample.trimap == 0], 0)
+    samples = _draw(read, PublishedMix(crops=(crop,)), 80, 4)
+    clean = samples.alpha * samples.foreground + (1 - samples.alpha) * samples.background
+    torch.testing.assert_close(samples.image, clean, atol=0.51 / 255, rtol=0)
+    assert (samples.trimap == 128).any(dim=2).any(dim=1).all()
+    assert (samples.alpha[:, 0][samples.trimap == 255] == 1).all()
+    assert (samples.alpha[:, 0][samples.trimap == 0] == 0).all()
+
+
+def test_a_crop_of_the_samples_size_is_cut_from_the_files_themselves(read: library.Library) -> None:
+    mix = PublishedMix(crops=(320,), widest_band=9)
+    for rng in np.random.default_rng(2).spawn(6):
+        drawn = published._draw(read, mix, 51, rng)
+        layers, tri = published._show([drawn], 51, 51, SHELF)
+        seen = (layers[0].permute(1, 2, 0) * 255).numpy()
+        seen = seen[:, ::-1] if drawn.flips else seen
+        for view, part in ((drawn.foreground, seen[..., :4]), (drawn.background, seen[..., 4:])):
+            level = view.picture.levels[0]
+            rows, columns = (np.arange(51) + int(middle - 25.5) for middle in view.middle)
+            inside = (
+                ((rows >= 0) & (rows < level.shape[0]))[:, None] & (columns >= 0) & (columns < level.shape[1])
+            )
+            clipped = level[rows.clip(0, level.shape[0] - 1)[:, None], columns.clip(0, level.shape[1] - 1)]
+            np.testing.assert_allclose(part[inside], clipped[inside][:, : part.shape[2]], atol=2e-2)
+            assert part.shape[2] == 3 or (part[~inside][:, 3] == 0).all()
+        expected = trimap.from_alpha(layers[0, 3].numpy(), drawn.band, drawn.band)
+        np.testing.assert_array_equal(tri[0].numpy(), expected)
 
 
 def test_a_larger_crop_shows_more_in_the_same_size(read: library.Library) -> None:
     def soft(crop: int) -> float:
-        rng = np.random.default_rng(1)
-        mix = PublishedMix(crops=(crop,), widest_band=1)
-        return float(np.mean([(draw_layers(read, mix, 80, rng)[2] > 0).mean() for _ in range(12)]))
+        samples = _draw(read, PublishedMix(crops=(crop,), widest_band=1), 80, 12, seed=1)
+        return float((samples.alpha > 0).float().mean())
 
     assert soft(640) < soft(320)
 
 
 def _bands(read: library.Library, redraw: bool) -> list[float]:
     """How far the unknown region reaches into what is wholly background, in twelve samples."""
-    mix = PublishedMix(crops=(320,), widest_band=20, redraw=redraw)
-    bands = []
-    for seed in range(12):
-        alpha, tri = draw_layers(read, mix, 320, np.random.default_rng(seed))[2:]
-        bands.append(float((ndimage.distance_transform_edt(alpha == 0) * (tri == 128)).max()))
-    return bands
+    samples = _draw(read, PublishedMix(crops=(320,), widest_band=20, redraw=redraw), 160, 12)
+    return [
+        float((ndimage.distance_transform_edt(alpha[0] == 0) * (tri == 128)).max())
+        for alpha, tri in zip(samples.alpha.numpy(), samples.trimap.numpy(), strict=True)
+    ]
 
 
 def test_the_trimap_is_drawn_anew_only_if_asked(read: library.Library) -> None:
@@ -55,6 +78,6 @@ def test_the_trimap_is_drawn_anew_only_if_asked(read: library.Library) -> None:
 
 
 def test_the_same_seed_gives_the_same_sample(read: library.Library) -> None:
-    one, other = (draw_layers(read, PublishedMix(), 96, np.random.default_rng(7)) for _ in range(2))
-    for left, right in zip(one, other, strict=True):
-        np.testing.assert_array_equal(left, right)
+    one, other = (_draw(read, PublishedMix(), 96, 3, seed=7) for _ in range(2))
+    for name in ("image", "alpha", "trimap", "foreground", "background"):
+        assert torch.equal(getattr(one, name), getattr(other, name)), name

@@ -1,27 +1,35 @@
 """Training samples made on the fly: a foreground over a background, its trimap, and what a camera does to it.
 
-Every sample comes from one explicit random generator. Pictures here are float32 (H, W, C) in [0, 1]; the
-batch at the end is channels first, as the network reads it. The compositing equation, the guides and the
-order of planes are the light part's own, so training and use cannot differ.
+Every sample has a random generator of its own. What it decides, on the host, are a few numbers (what is seen
+of which picture, how much of what is done to it); the pixels follow from these by the same batched
+computation on any device. Pictures are float32 (B, C, S, S) in [0, 1]. The compositing equation, the guides
+and the order of planes are the light part's own, so training and use cannot differ.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy import ndimage
-from torch.nn import functional as F  # noqa: N812
+from torch import Tensor
 
-from deepmatte import guides, pixels, trimap
-from deepmatte.pixels import Bytes, Floats
-from deepmatte.training import published
+from deepmatte import guides, trimap
+from deepmatte.pixels import Floats
+from deepmatte.training import bands, camera, noise, published, views
+from deepmatte.training.bands import Bands
 from deepmatte.training.corpus.library import Foreground, Library
+from deepmatte.training.losses import composite
 from deepmatte.training.published import PublishedMix
+from deepmatte.training.shelf import Shelf
+from deepmatte.training.views import View
 
 Rng = np.random.Generator
-Bools = NDArray[np.bool_]
+T = TypeVar("T")
+
+# A sample has at least this share of unknown pixels to learn from.
+_LEAST_UNKNOWN = 0.005
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Mix:
     background_blur: float = 0.75
     similar_colours: float = 0.1
     degraded: float = 0.7
+    # Of these: in the end a JPEG file.
+    jpeg: float = 0.3
     # Pixels of the sample per pixel of the foreground's file, log-uniform.
     scale: tuple[float, float] = (0.7, 2.2)
     # Widest unknown band on each side as a share of the sample's side.
@@ -49,19 +59,6 @@ class Mix:
     one_sided_trimap: float = 0.01
     # People mark what they are sure of: a band seldom swallows all of the foreground or background.
     something_stays_known: float = 0.97
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One training sample: image (S, S, 3), alpha (S, S), trimap (S, S) of {0, 128, 255}; the foreground and
-    background (S, S, 3) whose clean composite the image was before it was degraded.
-    """
-
-    image: Floats
-    alpha: Floats
-    trimap: Bytes
-    foreground: Floats
-    background: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +77,25 @@ class Batch:
     background: torch.Tensor | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Training samples: image (B, 3, S, S), alpha (B, 1, S, S), trimap (B, S, S) uint8 of {0, 128, 255}; the
+    foreground and background (B, 3, S, S) whose clean composite the image was before it was degraded.
+    """
+
+    image: Tensor
+    alpha: Tensor
+    trimap: Tensor
+    foreground: Tensor
+    background: Tensor
+
+    @classmethod
+    def join(cls, parts: "Sequence[Samples]") -> "Samples":
+        """Return all samples of some in one."""
+        names = ("image", "alpha", "trimap", "foreground", "background")
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+
+
 def draw_batch(
     library: Library,
     mix: Mix | PublishedMix,
@@ -89,270 +105,259 @@ def draw_batch(
     *,
     with_guides: bool = True,
     with_colours: bool = False,
+    shelf: Shelf | None = None,
 ) -> Batch:
-    """Draw count samples of size × size pixels (a multiple of 16), with their guides and colours if asked."""
-    samples = [draw_sample(library, mix, size, rng) for _ in range(count)]
-    image = np.ascontiguousarray(np.stack([s.image for s in samples]).transpose(0, 3, 1, 2))
-    tri = np.stack([s.trimap for s in samples])
-    known = np.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND], axis=1).astype(np.float32)
-    planes, fields = [image, known], np.zeros((count, 0, 1, 1), np.float32)
+    """Draw count samples of size × size pixels (a multiple of 16), with their guides and colours if asked.
+
+    shelf: where the library's pictures lie, and so where the batch is made; the CPU if none is given. The
+    same state of the generator gives the same batch on one device, on another the same up to rounding.
+    """
+    shelf = shelf or Shelf(torch.device("cpu"))
+    rngs = rng.spawn(count)
+    # A CPU makes them one by one, or they would not fit in its caches: twice as fast.
+    together = 1 if shelf.device.type == "cpu" else count
+    samples = Samples.join(
+        [
+            draw_samples(library, mix, size, rngs[first : first + together], shelf)
+            for first in range(0, count, together)
+        ]
+    )
+    tri = samples.trimap
+    known = torch.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND], dim=1).float()
+    planes, fields = [samples.image, known], samples.image.new_zeros((count, 0, 1, 1))
     if with_guides:
-        surveyed = guides.survey(image, tri)
-        planes, fields = [*planes, surveyed.planes(image)], surveyed.fields
-    parts = [
-        np.concatenate(planes, axis=1),
-        fields,
-        np.stack([s.alpha for s in samples])[:, None],
-        (tri == trimap.UNKNOWN)[:, None].astype(np.float32),
-    ]
-    if with_colours:
-        layers = ([s.foreground for s in samples], [s.background for s in samples])
-        parts += [np.stack(layer).transpose(0, 3, 1, 2) for layer in layers]
-    return Batch(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
+        image = samples.image.cpu().numpy()
+        surveyed = guides.survey(image, tri.cpu().numpy())
+        planes.append(torch.from_numpy(surveyed.planes(image)).to(shelf.device))
+        fields = torch.from_numpy(surveyed.fields).to(shelf.device)
+    colours = (samples.foreground, samples.background) if with_colours else ()
+    is_unknown = (tri == trimap.UNKNOWN)[:, None].float()
+    return Batch(torch.cat(planes, dim=1), fields, samples.alpha, is_unknown, *colours)
 
 
-def draw_sample(library: Library, mix: Mix | PublishedMix, size: int, rng: Rng) -> Sample:
-    """Draw one sample; drawn again until its trimap has enough unknown pixels to learn from."""
+def draw_samples(
+    library: Library, mix: Mix | PublishedMix, size: int, rngs: Sequence[Rng], shelf: Shelf
+) -> Samples:
+    """Draw one sample with each generator; again until its trimap has enough unknown pixels to learn from."""
     if isinstance(mix, PublishedMix):
-        foreground, background, alpha, tri = published.draw_layers(library, mix, size, rng)
-        image = pixels.composite(foreground, background, alpha)
-        return Sample(pixels.to_unit(pixels.to_bytes(image)), alpha, tri, foreground, background)
-    while True:
-        foreground, alpha, is_marked = _draw_foreground(library, mix, size, rng)
-        tri = draw_trimap(alpha, mix, rng, is_marked)
-        if (tri == trimap.UNKNOWN).mean() > 0.005:
-            break
-    background = _draw_background(library, mix, size, rng)
-    foreground, background = _recolour(foreground, rng), _recolour(background, rng)
-    if rng.random() < mix.similar_colours:
-        shift = foreground.mean((0, 1)) - background.mean((0, 1))
-        background = np.clip(background + np.float32(rng.uniform(0.4, 1)) * shift, 0, 1)
-    image = pixels.composite(foreground, background, alpha)
-    if rng.random() < mix.degraded:
-        image = _degrade(image, rng)
-    return Sample(pixels.to_unit(pixels.to_bytes(image)), alpha, tri, foreground, background)
-
-
-# Foregrounds and backgrounds
-
-
-def _draw_foreground(library: Library, mix: Mix, size: int, rng: Rng) -> tuple[Floats, Floats, Bools]:
-    """Return colours (S, S, 3), alpha (S, S), and where a person might mark foreground (S, S)."""
-    colours, alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
-    is_marked = np.ones(alpha.shape, np.bool_)
-    if rng.random() < mix.second_foreground:
-        other, other_alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
-        both = 1 - (1 - alpha) * (1 - other_alpha)
-        share = (alpha / np.maximum(both, 1e-4))[..., None]
-        if (both < 0.5).mean() > 0.05:
-            if rng.random() < mix.unmarked_second:
-                is_marked = alpha > 0.5
-            colours, alpha = share * colours + (1 - share) * other, both
-    if rng.random() < mix.borrowed_colours:
-        colours = _view_background(library, size, rng)
-    if rng.random() < mix.translucent:
-        alpha = alpha * np.clip(
-            _smooth_noise(size, rng.uniform(0.2, 1) * size, rng) * 2 - rng.uniform(0, 0.7), 0.15, 1
+        foreground, background, alpha, tri = published.draw_layers(library, mix, size, rngs, shelf)
+        return Samples(
+            _to_levels(composite(foreground, background, alpha)), alpha, tri, foreground, background
         )
-    if rng.random() < mix.defocus:
-        sigma = math.exp(rng.uniform(math.log(0.5), math.log(5)))
-        weight = alpha + np.float32(1e-3)
-        soft = _blur(np.dstack([colours * weight[..., None], weight, alpha]), sigma)
-        colours, alpha = soft[..., :3] / soft[..., 3:4], np.clip(soft[..., 4], 0, 1)
+    foreground, alpha, tri = _draw_subjects(library, mix, size, rngs, shelf)
+    scenes = [_draw_scene(library, mix, size, rng) for rng in rngs]
+    background = _show_scenes(scenes, size, shelf)
+    foreground = camera.recolour(foreground, [camera.draw_colouring(rng) for rng in rngs])
+    background = camera.recolour(background, [camera.draw_colouring(rng) for rng in rngs])
+    nearing = [rng.uniform(0.4, 1) if rng.random() < mix.similar_colours else 0.0 for rng in rngs]
+    if any(nearing):
+        shift = foreground.mean((2, 3), keepdim=True) - background.mean((2, 3), keepdim=True)
+        background = (background + _column(nearing, shelf) * shift).clamp_(0, 1)
+    image = composite(foreground, background, alpha)
+    changes = [camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else () for rng in rngs]
+    return Samples(_to_levels(camera.change(image, changes)), alpha, tri, foreground, background)
+
+
+# Foregrounds
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """What is drawn of a sample's foreground and trimap.
+
+    second: another foreground behind it, is_unmarked: which the trimap does not tell from unknown; borrowed:
+    a photograph that colours come from; veil: a field's coarse values and an offset, by which it is
+    translucent; defocus: sigma in pixels, or 0.
+    """
+
+    first: View
+    second: View | None
+    is_unmarked: bool
+    borrowed: View | None
+    veil: tuple[Floats, float] | None
+    defocus: float
+    bands: Bands
+
+
+def _draw_subject(library: Library, mix: Mix, size: int, rng: Rng) -> _Subject:
+    first = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+    has_second = rng.random() < mix.second_foreground
+    second = _view_foreground(_choose(library, mix, rng), mix, size, rng) if has_second else None
+    is_unmarked = bool(has_second and rng.random() < mix.unmarked_second)
+    borrowed = _view_background(library, rng) if rng.random() < mix.borrowed_colours else None
+    veil = None
+    if rng.random() < mix.translucent:
+        veil = (noise.draw_smooth(size, rng.uniform(0.2, 1) * size, rng), rng.uniform(0, 0.7))
+    defocus = _log_uniform(0.5, 5, rng) if rng.random() < mix.defocus else 0.0
+    band = bands.draw(
+        size,
+        rng,
+        widest_band=mix.widest_band,
+        one_sided_trimap=mix.one_sided_trimap,
+        something_stays_known=mix.something_stays_known,
+    )
+    return _Subject(first, second, is_unmarked, borrowed, veil, defocus, band)
+
+
+def _draw_subjects(
+    library: Library, mix: Mix, size: int, rngs: Sequence[Rng], shelf: Shelf
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return colours (B, 3, S, S), alphas (B, 1, S, S) and trimaps (B, S, S)."""
+    shown: tuple[Tensor, ...] = ()
+    todo = list(range(len(rngs)))
+    while todo:
+        drawn = _show_subjects([_draw_subject(library, mix, size, rngs[n]) for n in todo], size, shelf)
+        for whole, part in zip(shown, drawn, strict=False):
+            whole[todo] = part
+        shown = shown or drawn
+        unknown = (drawn[2] == trimap.UNKNOWN).float().mean((1, 2)).tolist()
+        todo = [number for number, share in zip(todo, unknown, strict=True) if share <= _LEAST_UNKNOWN]
+    colours, alpha, tri = shown
+    return colours, alpha, tri
+
+
+def _show_subjects(subjects: Sequence[_Subject], size: int, shelf: Shelf) -> tuple[Tensor, Tensor, Tensor]:
+    colours, alpha = views.see([each.first for each in subjects], size, shelf).split((3, 1), dim=1)
+    is_marked = torch.ones_like(alpha, dtype=torch.bool)
+    chosen, seconds = _given([each.second for each in subjects])
+    if chosen:
+        behind = views.see(seconds, size, shelf)
+        unmarked = _column([float(subjects[number].is_unmarked) for number in chosen], shelf) > 0
+        merged = _merge(colours[chosen], alpha[chosen], behind[:, :3], behind[:, 3:], unmarked)
+        colours, alpha, is_marked = (
+            _put(whole, chosen, part) for whole, part in zip((colours, alpha, is_marked), merged, strict=True)
+        )
+    chosen, borrowed = _given([each.borrowed for each in subjects])
+    if chosen:
+        colours = _put(colours, chosen, views.see(borrowed, size, shelf)[:, :3])
+    chosen, veils = _given([each.veil for each in subjects])
+    if chosen:
+        field = noise.spread([coarse for coarse, _ in veils], size, shelf.device)[:, None]
+        veil = (field * 2 - _column([offset for _, offset in veils], shelf)).clamp_(0.15, 1)
+        alpha = _put(alpha, chosen, alpha[chosen] * veil)
+    chosen, sigmas = _given([each.defocus for each in subjects])
+    if chosen:
+        weight = alpha[chosen] + 1e-3
+        soft = camera.blur(torch.cat([colours[chosen] * weight, weight, alpha[chosen]], dim=1), sigmas)
+        colours = _put(colours, chosen, soft[:, :3] / soft[:, 3:4])
+        alpha = _put(alpha, chosen, soft[:, 4:].clamp(0, 1))
     # Resampling and blurring leave traces that no 8-bit truth would show: half a level and less.
-    alpha = np.where(alpha < 0.5 / 255, 0, np.where(alpha > 1 - 0.5 / 255, 1, alpha))
-    return np.clip(colours, 0, 1).astype(np.float32), alpha.astype(np.float32), is_marked
+    alpha = torch.where(alpha < 0.5 / 255, 0.0, torch.where(alpha > 1 - 0.5 / 255, 1.0, alpha))
+    tri = bands.paint(alpha[:, 0], is_marked[:, 0], [each.bands for each in subjects])
+    return colours.clamp(0, 1), alpha, tri
+
+
+def _merge(
+    colours: Tensor, alpha: Tensor, other: Tensor, other_alpha: Tensor, unmarked: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return foregrounds over others, colours and alpha, and what of them may be marked.
+
+    Where the two together would fill the picture the first stays alone.
+    """
+    both = 1 - (1 - alpha) * (1 - other_alpha)
+    share = alpha / both.clamp(min=1e-4)
+    has_room = (both < 0.5).float().mean((1, 2, 3), keepdim=True) > 0.05
+    return (
+        torch.where(has_room, share * colours + (1 - share) * other, colours),
+        torch.where(has_room, both, alpha),
+        ~(has_room & unmarked) | (alpha > 0.5),
+    )
 
 
 def _choose(library: Library, mix: Mix, rng: Rng) -> Foreground:
-    shares = dict(mix.groups)
-    names = list(library.foregrounds)
-    weights = np.array([shares.get(name, len(library.foregrounds[name]) / 100) for name in names])
-    members = library.foregrounds[names[rng.choice(len(names), p=weights / weights.sum())]]
-    return members[rng.integers(len(members))]
+    return library.draw_foreground(rng, dict(mix.groups))
 
 
-def _view_foreground(foreground: Foreground, mix: Mix, size: int, rng: Rng) -> tuple[Floats, Floats]:
-    """See a foreground through a random affine map centred near one of its soft pixels."""
-    scale = math.exp(rng.uniform(*np.log(mix.scale)))
-    centre = (
-        foreground.centres[rng.integers(len(foreground.centres))] + rng.uniform(-0.25, 0.25, 2) * size / scale
-    )
+def _view_foreground(foreground: Foreground, mix: Mix, size: int, rng: Rng) -> View:
+    """Draw a view of a foreground, centred near one of its soft pixels."""
+    scale = _log_uniform(*mix.scale, rng)
+    near = foreground.centres[rng.integers(len(foreground.centres))]
+    centre = near + rng.uniform(-0.25, 0.25, 2) * size / scale
     angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.15 else rng.uniform(-0.5, 0.5)
-    view = _sample(foreground.levels, centre, scale, angle, size, rng, reflect=foreground.open_edge)
-    return view[..., :3], view[..., 3]
+    return views.draw(foreground, centre, scale, angle, rng, reflect=foreground.open_edge)
 
 
-def _draw_background(library: Library, mix: Mix, size: int, rng: Rng) -> Floats:
-    background = _view_background(library, size, rng)
+# Backgrounds
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What is drawn of a sample's background.
+
+    collage: another photograph, and the coarse values and contrast of the field that says where it is seen;
+    clutter: a foreground that lies in it; blur: sigma in pixels, or 0.
+    """
+
+    first: View
+    collage: tuple[View, Floats, float] | None
+    clutter: View | None
+    blur: float
+
+
+def _draw_scene(library: Library, mix: Mix, size: int, rng: Rng) -> _Scene:
+    first, collage, clutter = _view_background(library, rng), None, None
     if rng.random() < mix.collage:
-        share = np.clip(
-            (_smooth_noise(size, rng.uniform(0.3, 1) * size, rng) - 0.5) * rng.uniform(20, 200), 0, 1
-        )
-        background = pixels.composite(
-            _view_background(library, size, rng), background, share.astype(np.float32)
-        )
+        field = noise.draw_smooth(size, rng.uniform(0.3, 1) * size, rng)
+        collage = (_view_background(library, rng), field, rng.uniform(20, 200))
     if rng.random() < mix.clutter:
-        colours, alpha = _view_foreground(_choose(library, mix, rng), mix, size, rng)
-        background = pixels.composite(colours, background, alpha)
-    if rng.random() < mix.background_blur:
-        sigma = math.exp(rng.uniform(math.log(0.5), math.log(8)))
-        background = _blur(background, sigma)
-    return background
+        clutter = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+    blur = _log_uniform(0.5, 8, rng) if rng.random() < mix.background_blur else 0.0
+    return _Scene(first, collage, clutter, blur)
 
 
-def _view_background(library: Library, size: int, rng: Rng) -> Floats:
-    levels = library.backgrounds[rng.integers(len(library.backgrounds))].levels
-    scale = math.exp(rng.uniform(math.log(0.35), math.log(2)))
-    centre = rng.random(2) * levels[0].shape[:2]
-    return _sample(levels, centre, scale, rng.uniform(-0.3, 0.3), size, rng, reflect=True)
+def _show_scenes(scenes: Sequence[_Scene], size: int, shelf: Shelf) -> Tensor:
+    """Return backgrounds (B, 3, S, S)."""
+    out = views.see([each.first for each in scenes], size, shelf)[:, :3]
+    chosen, collages = _given([each.collage for each in scenes])
+    if chosen:
+        field = noise.spread([coarse for _, coarse, _ in collages], size, shelf.device)[:, None]
+        share = ((field - 0.5) * _column([contrast for _, _, contrast in collages], shelf)).clamp_(0, 1)
+        other = views.see([view for view, _, _ in collages], size, shelf)[:, :3]
+        out = _put(out, chosen, composite(other, out[chosen], share))
+    chosen, clutter = _given([each.clutter for each in scenes])
+    if chosen:
+        colours, alpha = views.see(clutter, size, shelf).split((3, 1), dim=1)
+        out = _put(out, chosen, composite(colours, out[chosen], alpha))
+    chosen, sigmas = _given([each.blur for each in scenes])
+    if chosen:
+        out = _put(out, chosen, camera.blur(out[chosen], sigmas))
+    return out
 
 
-def _sample(
-    levels: tuple[Bytes, ...],
-    centre: NDArray[np.float64],
-    scale: float,
-    angle: float,
-    size: int,
-    rng: Rng,
-    reflect: bool,
-) -> Floats:
-    """Cut a size × size view out of a picture of several levels.
-
-    centre: (y, x) in pixels of level 0; scale: sample pixels per level-0 pixel; a random flip, stretch and
-    resampling kernel are drawn. Beyond the frame the picture is reflected, or its colours repeat with alpha
-    0.
-    """
-    level = min(max(int(math.log2(1 / scale) + 0.5), 0), len(levels) - 1)
-    picture = levels[level]
-    height, width = picture.shape[:2]
-    stretch = math.exp(rng.uniform(-0.12, 0.12))
-    step = np.array([stretch, 1 / stretch]) / (scale * 2**level)
-    flip = -1.0 if rng.random() < 0.5 else 1.0
-    cos, sin = math.cos(angle), math.sin(angle)
-    rows = np.array([[cos * step[0], sin * step[1] * flip], [-sin * step[0], cos * step[1] * flip]]) * size
-    # The view's pixels as positions in the picture: an affine map, so extremes lie at corners.
-    steps = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
-    middle = centre / 2**level
-    places = [
-        middle[axis] + rows[axis, 0] * steps[:, None] + rows[axis, 1] * steps[None, :] for axis in (0, 1)
-    ]
-    low = [int(place[:: size - 1, :: size - 1].min()) - 3 for place in places]
-    high = [int(place[:: size - 1, :: size - 1].max()) + 4 for place in places]
-    inside = min(low) >= 0 and high[0] <= height and high[1] <= width
-    if inside or not reflect:
-        # Only the part that is seen becomes floats.
-        top, left = min(max(low[0], 0), height - 1), min(max(low[1], 0), width - 1)
-        picture = picture[top : max(high[0], top + 1), left : max(high[1], left + 1)]
-        places = [places[0] - top, places[1] - left]
-        height, width = picture.shape[:2]
-    # grid_sample wants (x, y), in units where −1 … 1 is the picture's width or height.
-    grid = np.stack([places[1] * (2 / width) - 1, places[0] * (2 / height) - 1], axis=-1).astype(np.float32)
-    source = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
-    mode = "bicubic" if rng.random() < 0.4 else "bilinear"
-    padding = "reflection" if reflect else "border"
-    view = F.grid_sample(source, torch.from_numpy(grid)[None], mode, padding, align_corners=False)[0]
-    if not reflect and not inside and picture.shape[2] == 4:
-        view[3] *= torch.from_numpy((np.abs(grid) <= 1).all(-1))
-    return np.ascontiguousarray(view.clamp(0, 1).numpy().transpose(1, 2, 0))
+def _view_background(library: Library, rng: Rng) -> View:
+    background = library.draw_background(rng)
+    scale = _log_uniform(0.35, 2, rng)
+    centre = rng.random(2) * background.levels[0].shape[:2]
+    return views.draw(background, centre, scale, rng.uniform(-0.3, 0.3), rng, reflect=True)
 
 
-# Trimaps
+# Parts of batches
 
 
-def draw_trimap(alpha: Floats, mix: Mix, rng: Rng, is_marked: Bools | None = None) -> Bytes:
-    """Draw a trimap as people do: unknown reaches a random, uneven way into what is surely known.
-
-    alpha: (S, S); is_marked: where foreground may be known at all, everywhere unless given. Bands are
-    log-uniform from 1 px to mix.widest_band · S on each side.
-    """
-    size = alpha.shape[0]
-    tolerance = rng.choice([0.5, 2, 8]) / 255
-    is_opaque = alpha >= 1 - tolerance
-    if is_marked is not None:
-        is_opaque &= is_marked
-    tri = np.full(alpha.shape, trimap.UNKNOWN, np.uint8)
-    for value, is_known in (
-        (trimap.FOREGROUND, is_opaque),
-        (trimap.BACKGROUND, alpha <= tolerance),
-    ):
-        if is_known.all():
-            tri[:] = value
-            continue
-        if rng.random() < mix.one_sided_trimap:
-            continue
-        depth = ndimage.distance_transform_edt(is_known)
-        reach = math.exp(rng.uniform(0, math.log(mix.widest_band * size)))
-        if is_known.any() and rng.random() < mix.something_stays_known:
-            reach = min(reach, float(np.quantile(depth[is_known], rng.uniform(0.2, 0.95))))
-        unevenness = rng.uniform(0, 1)
-        field = 1 - unevenness * _smooth_noise(size, rng.uniform(0.05, 0.5) * size, rng)
-        tri[depth > reach * field] = value
-    for _ in range(rng.integers(1, 4) if rng.random() < 0.15 else 0):
-        y, x, radius = rng.random() * size, rng.random() * size, rng.uniform(0.02, 0.15) * size
-        rows, columns = np.ogrid[:size, :size]
-        tri[(rows - y) ** 2 + (columns - x) ** 2 < radius**2] = trimap.UNKNOWN
-    return tri
+def _given(values: Sequence[T | None]) -> tuple[list[int], list[T]]:
+    """Return the numbers of the samples that something is drawn for, and what: neither None nor 0."""
+    some = [(number, value) for number, value in enumerate(values) if value]
+    return [number for number, _ in some], [value for _, value in some]
 
 
-# Colours and cameras
+def _put(whole: Tensor, chosen: list[int], part: Tensor) -> Tensor:
+    """Return a batch with some of its samples replaced."""
+    if len(chosen) == len(whole):
+        return part
+    out = whole.clone()
+    out[chosen] = part
+    return out
 
 
-def _recolour(picture: Floats, rng: Rng) -> Floats:
-    """Change exposure, contrast, saturation and white balance of one layer."""
-    if rng.random() < 0.2:
-        return picture
-    out = np.clip(picture, 1e-4, 1) ** np.float32(math.exp(rng.normal(0, 0.3)))
-    grey = (out[..., :1] + out[..., 1:2] + out[..., 2:]) / np.float32(3)
-    out = grey + (out - grey) * np.float32(0 if rng.random() < 0.03 else rng.uniform(0.4, 1.5))
-    gain = rng.uniform(0.75, 1.2) * rng.uniform(0.9, 1.1, 3)
-    out = out * gain.astype(np.float32) + np.float32(rng.uniform(-0.06, 0.06))
-    return np.clip(out, 0, 1).astype(np.float32)
+def _column(values: Sequence[float], shelf: Shelf) -> Tensor:
+    """Return one number for each sample, (B, 1, 1, 1)."""
+    return torch.tensor(values, dtype=torch.float32).to(shelf.device)[:, None, None, None]
 
 
-def _degrade(image: Floats, rng: Rng) -> Floats:
-    """Apply one to three of: blur, sharpening, noise, coarser noise, contrast, reduced resolution."""
-    for kind in rng.permutation(6)[: rng.integers(1, 4)]:
-        if kind == 0:
-            image = ndimage.gaussian_filter(image, (*([rng.uniform(0.3, 0.9)] * 2), 0))
-        elif kind == 1:
-            image = image + np.float32(rng.uniform(0.2, 1)) * (
-                image - ndimage.gaussian_filter(image, (1, 1, 0))
-            )
-        elif kind == 2:
-            image = image + np.float32(rng.uniform(0, 0.03)) * rng.standard_normal(image.shape, np.float32)
-        elif kind == 3:
-            noise = np.float32(rng.uniform(0, 0.06)) * rng.standard_normal(image.shape, np.float32)
-            image = image + ndimage.gaussian_filter(noise, (0.8, 0.8, 0), truncate=2)
-        elif kind == 4:
-            image = np.float32(0.5) + (image - np.float32(0.5)) * np.float32(rng.uniform(0.7, 1.3))
-        else:
-            image = _lose_resolution(image, rng.uniform(0.5, 0.9))
-        image = np.clip(image, 0, 1)
-    return image
+def _to_levels(pictures: Tensor) -> Tensor:
+    """Return pictures as 8 bits hold them."""
+    return (pictures.clamp(0, 1) * 255).round_() / 255
 
 
-def _blur(picture: Floats, sigma: float) -> Floats:
-    """Blur (S, S, C) by a Gaussian; a wide one at reduced size, where it costs less and looks the same."""
-    factor = 4 if sigma > 5 else 2 if sigma > 2.5 else 1
-    if factor == 1:
-        return np.asarray(ndimage.gaussian_filter(picture, (sigma, sigma, 0), truncate=2.5))
-    source = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-    small = F.avg_pool2d(source, factor)[0].numpy()
-    soft = ndimage.gaussian_filter(small, (0, sigma / factor, sigma / factor), truncate=2.5)
-    wide = F.interpolate(torch.from_numpy(soft)[None], scale_factor=factor, mode="bilinear")[0]
-    return np.ascontiguousarray(wide.numpy().transpose(1, 2, 0))
-
-
-def _lose_resolution(image: Floats, factor: float) -> Floats:
-    size = image.shape[0]
-    source = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
-    small = F.interpolate(source, size=int(size * factor), mode="bilinear", antialias=True)
-    return np.ascontiguousarray(F.interpolate(small, size=size, mode="bicubic")[0].numpy().transpose(1, 2, 0))
-
-
-def _smooth_noise(size: int, wavelength: float, rng: Rng) -> Floats:
-    """Return smooth random values in [0, 1], (size, size), that vary over about wavelength pixels."""
-    cells = max(2, round(size / wavelength) + 1)
-    coarse = torch.from_numpy(rng.random((1, 1, cells, cells), np.float32))
-    return F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)[0, 0].clamp(0, 1).numpy()
+def _log_uniform(low: float, high: float, rng: Rng) -> float:
+    return math.exp(rng.uniform(math.log(low), math.log(high)))

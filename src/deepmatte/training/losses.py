@@ -39,9 +39,7 @@ def compositional(
     c is the clean composite of the true colours, foreground and background (B, 3, H, W) in [0, 1], by the
     predicted and by the true alpha.
     """
-    difference = _composite(foreground, background, pred_alpha) - _composite(
-        foreground, background, true_alpha
-    )
+    difference = composite(foreground, background, pred_alpha) - composite(foreground, background, true_alpha)
     return _mean((difference.square().sum(dim=1, keepdim=True) + EPSILON**2).sqrt(), is_unknown)
 
 
@@ -134,6 +132,6 @@ def _mean(values: Tensor, counts: Tensor) -> Tensor:
     return (values * counts).sum() / counts.sum().clamp(min=1)
 
 
-def _composite(foreground: Tensor, background: Tensor, alpha: Tensor) -> Tensor:
-    """pixels.composite for tensors: channels lie in the first axis but one, and gradients flow."""
+def composite(foreground: Tensor, background: Tensor, alpha: Tensor) -> Tensor:
+    """pixels.composite for tensors (B, C, H, W), alpha (B, 1, H, W); gradients flow."""
     return background + alpha * (foreground - background)

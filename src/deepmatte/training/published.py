@@ -5,15 +5,21 @@ One foreground over one background; its trimap by random dilation of the true al
 Nothing else is changed: no colours, no blur, no noise.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from deepmatte import pixels, trimap
-from deepmatte.pixels import Bytes, Floats
-from deepmatte.training.corpus.library import Foreground, Library
+from deepmatte import trimap
+from deepmatte.training import views
+from deepmatte.training.corpus.library import Library, Picture
+from deepmatte.training.distances import square_depths
+from deepmatte.training.shelf import Shelf
+from deepmatte.training.views import View
 
 Rng = np.random.Generator
 
@@ -30,57 +36,83 @@ class PublishedMix:
 
 
 def draw_layers(
-    library: Library, mix: PublishedMix, size: int, rng: Rng
-) -> tuple[Floats, Floats, Floats, Bytes]:
-    """Return foreground (S, S, 3), background (S, S, 3), alpha (S, S) and trimap (S, S) of one sample."""
-    members = [each for group in library.foregrounds.values() for each in group]
-    foreground = members[rng.integers(len(members))]
-    background = library.backgrounds[rng.integers(len(library.backgrounds))].levels[0]
+    library: Library, mix: PublishedMix, size: int, rngs: Sequence[Rng], shelf: Shelf
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return foregrounds and backgrounds (B, 3, S, S), alphas (B, 1, S, S) and trimaps (B, S, S) uint8 of one
+    sample with each generator.
+    """
+    drawn = [_draw(library, mix, size, rng) for rng in rngs]
+    layers = torch.empty(len(drawn), 7, size, size, device=shelf.device)
+    tri = torch.empty(len(drawn), size, size, dtype=torch.uint8, device=shelf.device)
+    for crop in {each.crop for each in drawn}:
+        chosen = [number for number, each in enumerate(drawn) if each.crop == crop]
+        layers[chosen], tri[chosen] = _show([drawn[number] for number in chosen], crop, size, shelf)
+    foreground, alpha, background = layers.split((3, 1, 3), dim=1)
+    tri[(alpha[:, 0] > 0) & (alpha[:, 0] < 1)] = (
+        trimap.UNKNOWN
+    )  # resizing softens; what is soft is never known
+    return foreground, background, alpha, tri
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """crop: its side before it is resized; band: how far the unknown region is dilated, in the crop's
+    pixels; flips: whether left and right change places.
+    """
+
+    foreground: View
+    background: View
+    crop: int
+    band: int
+    flips: bool
+
+
+def _draw(library: Library, mix: PublishedMix, size: int, rng: Rng) -> _Sample:
+    members = sum(map(len, library.foregrounds.values()))
+    shares = {group: len(each) / members for group, each in library.foregrounds.items()}
+    foreground, background = library.draw_foreground(rng, shares), library.draw_background(rng)
     crop = round(int(rng.choice(mix.crops)) * size / 320)
     band = int(rng.integers(1, mix.widest_band + 1)) if mix.redraw else -(-mix.widest_band // 2)
     centre = foreground.centres[rng.integers(len(foreground.centres))]
     # Dilation moves the unknown region's pixels away from the soft ones; so does the crop's centre.
     centre = centre + rng.integers(-band, band + 1, 2) // 2
-    colours, alpha = _crop_foreground(foreground, centre, crop)
-    under = _crop_background(background, crop, rng)
-    tri = trimap.from_alpha(alpha, inner_px=band, outer_px=band)
-    if rng.random() < 0.5:
-        colours, alpha, under, tri = (part[:, ::-1] for part in (colours, alpha, under, tri))
-    layers = [_resize(part, size) for part in (colours, under, alpha[..., None])]
-    resized = layers[2][..., 0]
-    tri = _nearest(tri, size)
-    tri[(resized > 0) & (resized < 1)] = trimap.UNKNOWN  # resizing softens; what is soft is never known
-    return layers[0], layers[1], resized, tri
+    # A whole crop of the photograph, which is enlarged if it is too small.
+    sides = np.array(background.levels[0].shape[:2])
+    side = min(crop, *sides)
+    middle = rng.integers(0, sides - side + 1) + side / 2
+    return _Sample(
+        _crop(foreground, centre + crop % 2 / 2, 1.0, reflect=False),
+        _crop(background, middle, side / crop, reflect=True),
+        crop,
+        band,
+        bool(rng.random() < 0.5),
+    )
 
 
-def _crop_foreground(foreground: Foreground, centre: np.ndarray, crop: int) -> tuple[Floats, Floats]:
-    """Return colours and alpha of the square around a centre; beyond the picture alpha is 0."""
-    picture = foreground.levels[0]
-    height, width = picture.shape[:2]
-    rows, columns = (np.arange(crop) + int(at) - crop // 2 for at in centre)
-    seen = picture[np.clip(rows, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)]
-    view = pixels.to_unit(np.ascontiguousarray(seen))
-    inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-    return view[..., :3], view[..., 3] * inside
+def _crop(picture: Picture, middle: NDArray[np.float64], step: float, *, reflect: bool) -> View:
+    """Return a view that is neither turned nor flipped, a pixel of it `step` pixels of the picture."""
+    return View(picture, 0, middle, np.eye(2) * step, reflect, bicubic=False)
 
 
-def _crop_background(picture: Bytes, crop: int, rng: Rng) -> Floats:
-    """Return a random square of a photograph, which is enlarged first if it is too small."""
-    height, width = picture.shape[:2]
-    side = min(crop, height, width)
-    top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
-    return _resize(pixels.to_unit(picture[top : top + side, left : left + side]), crop)
+def _show(samples: Sequence[_Sample], crop: int, size: int, shelf: Shelf) -> tuple[Tensor, Tensor]:
+    """Return layers (N, 7, size, size), foreground, alpha and background, and trimaps (N, size, size)."""
+    over = views.see([each.foreground for each in samples], crop, shelf)
+    over[:, 3] = (over[:, 3] * 255).round() / 255  # as the file has it: 1 is 1
+    under = views.see([each.background for each in samples], crop, shelf)[:, :3]
+    layers = torch.cat([over, under], dim=1)
+    tri = _dilate(over[:, 3], [each.band for each in samples])
+    flipped = [number for number, each in enumerate(samples) if each.flips]
+    layers[flipped], tri[flipped] = layers[flipped].flip(3), tri[flipped].flip(2)
+    if crop != size:
+        layers = F.interpolate(layers, size=(size, size), mode="bilinear", antialias=True)
+        at = (torch.arange(size, device=shelf.device) * crop + crop // 2) // size
+        tri = tri[:, at[:, None], at]
+    return layers, tri
 
 
-def _resize(part: Floats, size: int) -> Floats:
-    """Bring a square (S, S, C) to another size, without aliasing."""
-    if part.shape[0] == size:
-        return np.ascontiguousarray(part)
-    source = torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))[None]
-    resized = F.interpolate(source, size=(size, size), mode="bilinear", antialias=True)[0]
-    return np.ascontiguousarray(resized.numpy().transpose(1, 2, 0))
-
-
-def _nearest(tri: Bytes, size: int) -> Bytes:
-    at = (np.arange(size) * tri.shape[0] + tri.shape[0] // 2) // size
-    return np.ascontiguousarray(tri[at[:, None], at])
+def _dilate(alpha: Tensor, bands: Sequence[int]) -> Tensor:
+    """Return trimaps, unknown as far around soft pixels as the bands say: trimap.from_alpha for tensors."""
+    limits = torch.tensor(bands, device=alpha.device)[:, None, None] ** 2
+    is_opaque, is_clear = (square_depths(alpha == value, bands) > limits for value in (1, 0))
+    unknown = torch.full_like(alpha, trimap.UNKNOWN, dtype=torch.uint8)
+    return unknown.masked_fill_(is_opaque, trimap.FOREGROUND).masked_fill_(is_clear, trimap.BACKGROUND)

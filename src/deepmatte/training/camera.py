@@ -1,0 +1,170 @@
+"""What light and a camera do to pictures: colours, blur, noise, contrast, resolution, on any device.
+
+Pictures are (B, C, S, S) float32 in [0, 1]. What happens to each is settled on the host, where it is drawn
+(Colouring, Change); doing it is a fixed computation.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from deepmatte.training import jpeg, noise
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """Exposure (gamma), saturation, white balance (gain of red, green, blue) and offset of one layer."""
+
+    gamma: float
+    saturation: float
+    gain: tuple[float, float, float]
+    offset: float
+
+
+def draw_colouring(rng: Rng) -> Colouring | None:
+    """Draw what to change about a layer's colours; one in five stays as it is."""
+    if rng.random() < 0.2:
+        return None
+    gamma = math.exp(rng.normal(0, 0.3))
+    saturation = 0.0 if rng.random() < 0.03 else rng.uniform(0.4, 1.5)
+    red, green, blue = (rng.uniform(0.75, 1.2) * rng.uniform(0.9, 1.1, 3)).tolist()
+    return Colouring(gamma, saturation, (red, green, blue), rng.uniform(-0.06, 0.06))
+
+
+def recolour(pictures: Tensor, colourings: Sequence[Colouring | None]) -> Tensor:
+    """Return pictures (B, 3, S, S) in other colours."""
+    some = [(number, each) for number, each in enumerate(colourings) if each is not None]
+    if not some:
+        return pictures
+    chosen = [number for number, _ in some]
+    table = torch.tensor(
+        [(each.gamma, each.saturation, each.offset, *each.gain) for _, each in some], dtype=torch.float32
+    ).to(pictures.device)[:, :, None, None]
+    out = pictures[chosen].clamp_(1e-4, 1).pow_(table[:, 0:1])
+    grey = out.mean(dim=1, keepdim=True)
+    out = grey + (out - grey) * table[:, 1:2]
+    return _put(pictures, chosen, out.mul_(table[:, 3:]).add_(table[:, 2:3]).clamp_(0, 1))
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing a camera does. kind: a name in KINDS; amount: its strength; grain: the noise, if it is one;
+    file: the JPEG, if it is one.
+    """
+
+    kind: str
+    amount: float = 0.0
+    grain: int = 0
+    file: jpeg.File | None = None
+
+
+def draw_changes(rng: Rng, jpeg_share: float) -> tuple[Change, ...]:
+    """Draw one to three of: blur, sharpening, noise, coarser noise, contrast, reduced resolution; and, with a
+    probability, a JPEG file in the end.
+    """
+    changes = []
+    for number in rng.permutation(len(_AMOUNTS))[: rng.integers(1, 4)]:
+        kind, low, high = _AMOUNTS[number]
+        changes.append(Change(kind, rng.uniform(low, high), noise.draw_grain(rng) if "noise" in kind else 0))
+    if rng.random() < jpeg_share:
+        changes.append(Change("jpeg", file=jpeg.draw(rng)))
+    return tuple(changes)
+
+
+_AMOUNTS = (
+    ("blur", 0.3, 0.9),
+    ("sharpening", 0.2, 1.0),
+    ("noise", 0.0, 0.03),
+    ("coarse noise", 0.0, 0.06),
+    ("contrast", 0.7, 1.3),
+    ("resolution", 0.5, 0.9),
+)
+KINDS = (*(kind for kind, _, _ in _AMOUNTS), "jpeg")
+
+
+def change(pictures: Tensor, changes: Sequence[tuple[Change, ...]]) -> Tensor:
+    """Return pictures (B, 3, S, S) after all that happens to each of them, in its order."""
+    for step in range(max(map(len, changes), default=0)):
+        for kind in KINDS:
+            chosen = [i for i, each in enumerate(changes) if len(each) > step and each[step].kind == kind]
+            if chosen:
+                before = pictures[chosen]
+                after = _change(before, kind, [changes[number][step] for number in chosen])
+                pictures = _put(pictures, chosen, after.clamp_(0, 1))
+    return pictures
+
+
+def _change(pictures: Tensor, kind: str, changes: Sequence[Change]) -> Tensor:
+    amounts = [each.amount for each in changes]
+    if kind == "blur":
+        return blur(pictures, amounts, truncate=4)
+    if kind == "resolution":
+        return torch.cat([_lose_resolution(p[None], a) for p, a in zip(pictures, amounts, strict=True)])
+    if kind == "jpeg":
+        return jpeg.compress(pictures, [each.file for each in changes if each.file is not None])
+    strength = torch.tensor(amounts, dtype=torch.float32).to(pictures.device)[:, None, None, None]
+    if kind == "contrast":
+        return 0.5 + (pictures - 0.5) * strength
+    if kind == "sharpening":
+        return pictures + strength * (pictures - blur(pictures, [1.0] * len(amounts), truncate=4))
+    grain = noise.grain([each.grain for each in changes], tuple(pictures.shape[1:]), pictures.device)
+    if kind == "coarse noise":
+        grain = blur(grain, [0.8] * len(amounts), truncate=2)
+    return pictures + strength * grain
+
+
+def blur(pictures: Tensor, sigmas: Sequence[float], truncate: float = 2.5) -> Tensor:
+    """Blur each picture (B, C, S, S) by its Gaussian, in pixels; kernels end at truncate · sigma.
+
+    Wide ones act at reduced size, where they cost less and look the same.
+    """
+    factors = [4 if sigma > 5 else 2 if sigma > 2.5 else 1 for sigma in sigmas]
+    out = torch.empty_like(pictures)
+    for factor in set(factors):
+        chosen = [number for number, each in enumerate(factors) if each == factor]
+        part = pictures[chosen]
+        if factor > 1:
+            part = F.avg_pool2d(part, factor)
+        part = _blur(part, [sigmas[number] / factor for number in chosen], truncate)
+        if factor > 1:
+            part = F.interpolate(part, scale_factor=factor, mode="bilinear")
+        out[chosen] = part
+    return out
+
+
+def _blur(pictures: Tensor, sigmas: Sequence[float], truncate: float) -> Tensor:
+    reach = int(truncate * max(sigmas) + 0.5)
+    taps, sigma = np.arange(-reach, reach + 1), np.array(sigmas)[:, None]
+    kernel = np.exp(-0.5 * (taps / sigma) ** 2) * (np.abs(taps) <= (truncate * sigma + 0.5).astype(int))
+    kernel = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights = torch.from_numpy(kernel).to(pictures.device)[..., None, None, None].unbind(1)
+    wide = F.pad(pictures, [reach] * 4, mode="replicate")
+    height, width = pictures.shape[2:]
+    # Shifted sums: as fast as a grouped convolution here, and free of TF32's rounding elsewhere.
+    rows = wide[..., :width] * weights[0]
+    for tap in range(1, len(weights)):
+        rows.addcmul_(wide[..., tap : tap + width], weights[tap])
+    out = rows[..., :height, :] * weights[0]
+    for tap in range(1, len(weights)):
+        out.addcmul_(rows[..., tap : tap + height, :], weights[tap])
+    return out
+
+
+def _lose_resolution(picture: Tensor, factor: float) -> Tensor:
+    size = picture.shape[2]
+    small = F.interpolate(picture, size=int(size * factor), mode="bilinear", antialias=True)
+    return F.interpolate(small, size=size, mode="bicubic")
+
+
+def _put(pictures: Tensor, chosen: list[int], changed: Tensor) -> Tensor:
+    """Return pictures with some of them replaced."""
+    out = pictures.clone()
+    out[chosen] = changed
+    return out

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from deepmatte.training import camera
+from deepmatte.training.camera import Change, Colouring
+
+
+def _picture(count: int, side: int = 64) -> torch.Tensor:
+    smooth = ndimage.gaussian_filter(np.random.default_rng(0).random((count, 3, side, side)), (0, 0, 1, 1))
+    return torch.from_numpy(((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32))
+
+
+@pytest.mark.parametrize("truncate", [2, 2.5, 4])
+def test_blurs_are_scipys_each_with_its_own_width(truncate: float) -> None:
+    sigmas = [0.5, 1.7, 2.4]
+    pictures = _picture(3)
+    for picture, sigma, found in zip(pictures, sigmas, camera.blur(pictures, sigmas, truncate), strict=True):
+        expected = ndimage.gaussian_filter(
+            picture.numpy(), (0, sigma, sigma), truncate=truncate, mode="nearest"
+        )
+        np.testing.assert_allclose(found.numpy(), expected, atol=2e-6)
+
+
+def test_wide_blurs_are_nearly_scipys() -> None:
+    pictures, sigmas = _picture(2, 96), [4.0, 7.0]
+    for picture, sigma, found in zip(pictures, sigmas, camera.blur(pictures, sigmas), strict=True):
+        expected = ndimage.gaussian_filter(picture.numpy(), (0, sigma, sigma), mode="nearest")
+        assert np.abs(found.numpy() - expected)[:, 16:-16, 16:-16].max() < 0.02
+
+
+def test_colours_follow_their_equation() -> None:
+    pictures = _picture(3)
+    colouring = Colouring(gamma=0.8, saturation=0.5, gain=(1.1, 1.0, 0.7), offset=0.05)
+    found = camera.recolour(pictures, [None, colouring, None])
+    assert torch.equal(found[0], pictures[0])
+    assert torch.equal(found[2], pictures[2])
+    power = pictures[1].numpy().clip(1e-4, 1) ** 0.8
+    grey = power.mean(axis=0)
+    expected = (grey + 0.5 * (power - grey)) * np.array([1.1, 1.0, 0.7])[:, None, None] + 0.05
+    np.testing.assert_allclose(found[1].numpy(), expected.clip(0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", camera.KINDS)
+def test_each_change_changes_its_own_pictures_only(kind: str) -> None:
+    changes = [each for seed in range(60) for each in camera.draw_changes(np.random.default_rng(seed), 1.0)]
+    one = next(each for each in changes if each.kind == kind)
+    pictures = _picture(3) * 0.5 + 0.25
+    found = camera.change(pictures, [(), (one,), ()])
+    assert torch.equal(found[0], pictures[0])
+    assert torch.equal(found[2], pictures[2])
+    assert 0.0005 < (found[1] - pictures[1]).abs().mean() < 0.1
+    assert abs((found[1] - pictures[1]).mean()) < 0.02
+
+
+def test_changes_follow_one_another() -> None:
+    pictures = _picture(2)
+    contrast, blur = Change("contrast", 1.3), Change("blur", 0.9)
+    both = camera.change(pictures, [(contrast, blur), (blur, contrast)])
+    for number, order in enumerate(((contrast, blur), (blur, contrast))):
+        one = pictures[number, None]
+        for each in order:
+            one = camera.change(one, [(each,)])
+        torch.testing.assert_close(both[number, None], one, atol=1e-6, rtol=0)
+    assert not torch.equal(both[0], camera.change(pictures[:1], [(blur, contrast)])[0])
+
+
+def test_as_many_end_as_files_as_asked() -> None:
+    drawn = [camera.draw_changes(np.random.default_rng(seed), 0.3) for seed in range(1000)]
+    files = [changes for changes in drawn if changes[-1].kind == "jpeg"]
+    assert 250 < len(files) < 350
+    assert {len(changes) for changes in drawn} == {1, 2, 3, 4}
