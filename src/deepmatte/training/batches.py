@@ -1,6 +1,15 @@
-"""Batches by step: which samples each step of a run learns from, drawn ahead of it by other processes."""
+"""Batches by step: which samples each step of a run learns from, drawn ahead of it.
 
-from dataclasses import dataclass
+A network without guides is fed by the GPU itself, where there is one: samples are drawn in its memory, by a
+thread beside the one that trains. Guides are made by processors, and so are batches for a processor: other
+processes draw them.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -13,35 +22,53 @@ from deepmatte.training.composition import Batch
 from deepmatte.training.corpus.library import Library
 from deepmatte.training.networks import BUILDERS
 from deepmatte.training.phases import Phase, Recipe
+from deepmatte.training.shelf import Shelf
 
-_AHEAD = 3  # batches that each process draws before they are needed
+_AHEAD = 3  # batches that each process or thread draws before they are needed
 
 
 @dataclass(eq=False)
 class Batches(Dataset[tuple[Phase, Batch]]):
-    """Batches by (step, phase): the same step gives the same batch, whoever draws it."""
+    """Batches by (step, phase): the same step gives the same batch, whoever draws it.
+
+    shelf: where they are drawn; the CPU if none is given.
+    """
 
     library: Library
     recipe: Recipe
+    shelf: Shelf | None = None
+
+    @property
+    def has_guides(self) -> bool:
+        """Whether the recipe's network reads guides."""
+        return BUILDERS[self.recipe.network].reads_planes == framing.PLANES
 
     def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, Batch]:
         """Draw the batch of a step in a phase."""
         step, phase = key
-        network = BUILDERS[self.recipe.network]
         batch = composition.draw_batch(
             self.library,
             phase.mix or self.recipe.mix,
             phase.batch,
             phase.size,
             np.random.default_rng([self.recipe.seed, step]),
-            with_guides=network.reads_planes == framing.PLANES,
+            with_guides=self.has_guides,
             with_colours=bool(set(phase.loss or self.recipe.loss) & set(losses.COLOUR_TERMS)),
+            shelf=self.shelf,
         )
         return phase, batch
 
 
-def load(batches: Batches, budget: Budget, workers: int) -> DataLoader[tuple[Phase, Batch]]:
-    """Return the budget's batches in order. workers: processes that draw them; 0 for this one."""
+def load(
+    batches: Batches, budget: Budget, workers: int, device: torch.device
+) -> Iterable[tuple[Phase, Batch]]:
+    """Return the budget's batches in order.
+
+    workers: processes that draw them where a processor does, 0 for this one; device: what they are for.
+    """
+    if device.type == "cuda" and not batches.has_guides:
+        batches.shelf = Shelf.of(batches.library, device)
+        return Ahead(batches, budget, device)
     return DataLoader(
         batches,
         sampler=budget,
@@ -49,7 +76,60 @@ def load(batches: Batches, budget: Budget, workers: int) -> DataLoader[tuple[Pha
         num_workers=workers,
         prefetch_factor=_AHEAD if workers else None,
         worker_init_fn=_use_one_thread,
+        pin_memory=device.type == "cuda",
+        # A process that shares this one's memory must open no pictures: libvips does not survive a fork.
+        multiprocessing_context="spawn" if workers and not batches.library.is_read else None,
     )
+
+
+class Ahead:
+    """Batches that a thread draws on a device while the last ones are learnt from."""
+
+    def __init__(self, batches: Batches, keys: Iterable[tuple[int, Phase]], device: torch.device) -> None:
+        self._batches = batches
+        self._keys = keys
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def __iter__(self) -> Iterator[tuple[Phase, Batch]]:
+        """Yield batches in order. Raises what drawing them raised."""
+        drawn: queue.Queue[tuple[Phase, Batch] | Exception | None] = queue.Queue(_AHEAD)
+        is_over = threading.Event()
+        thread = threading.Thread(target=self._draw, args=(drawn, is_over), daemon=True)
+        thread.start()
+        try:
+            while (item := drawn.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield self._hand_over(item)
+        finally:
+            is_over.set()
+            while thread.is_alive():  # it may wait for room
+                with contextlib.suppress(queue.Empty):
+                    drawn.get(timeout=0.05)
+
+    def _draw(self, drawn: queue.Queue, is_over: threading.Event) -> None:
+        last: Exception | None = None
+        try:
+            with torch.cuda.stream(self._stream):  # nothing where there is no stream
+                for key in self._keys:
+                    item = self._batches[key]
+                    if self._stream is not None:
+                        self._stream.synchronize()  # a batch that is handed over is there
+                    drawn.put(item)
+                    if is_over.is_set():
+                        break
+        except Exception as error:  # noqa: BLE001 (raised where batches are read)
+            last = error
+        drawn.put(last)
+
+    def _hand_over(self, item: tuple[Phase, Batch]) -> tuple[Phase, Batch]:
+        """Keep a batch's memory from being used again before the reader's stream is done with it."""
+        if self._stream is not None:
+            for field in fields(item[1]):
+                part = getattr(item[1], field.name)
+                if part is not None:
+                    part.record_stream(torch.cuda.current_stream(part.device))
+        return item
 
 
 def _use_one_thread(worker: int) -> None:

@@ -216,7 +216,8 @@ def train(
     folders = [corpora] if isinstance(corpora, Path) else corpora
     note_corpora(training.state, folders)
     budget = Budget(training.recipe, training.state, minutes)
-    drawn = batches.load(batches.Batches(library.read(*folders, without=without), recipe), budget, workers)
+    pictures = library.read(*folders, without=without)
+    drawn = batches.load(batches.Batches(pictures, recipe), budget, workers, training.device)
     pace = Pace(training.state)
     saved = time.monotonic()
     for phase, batch in pace.waiting(drawn):
