@@ -6,6 +6,7 @@ import pytest
 from deepmatte import images
 from deepmatte.pixels import to_bytes
 from deepmatte.training.corpus.render import KINDS
+from deepmatte.training.corpus.render.bubbles import mirrored_by_film
 from deepmatte.training.corpus.render.glazing import Layers, bent_through, tinted
 from deepmatte.training.corpus.render.rendering import Assets
 from deepmatte.training.corpus.render.surroundings import fresnel, some_surroundings, through_wall
@@ -26,7 +27,7 @@ def upright(size, angle=0.0):
 
 
 def test_the_kinds_are_there():
-    assert set(GLASSES) >= {"glass", "bottles"}
+    assert set(GLASSES) >= {"glass", "bottles", "bubbles"}
 
 
 @pytest.mark.parametrize("name", GLASSES)
@@ -154,3 +155,16 @@ def test_a_ball_mirrors_what_is_before_it_in_its_middle():
     assert around.ball.max() > 1 > around.smeared(np.zeros(3), np.zeros(3)).max() - 1e-9
     middle = around.ball[111:113, 111:113].mean(axis=(0, 1))
     np.testing.assert_allclose(around.mirrored(np.zeros(1), np.zeros(1))[0], middle, rtol=1e-6)
+
+
+def test_a_film_mirrors_nothing_or_four_times_its_side_at_quarter_waves():
+    one_side = ((1.33 - 1) / (1.33 + 1)) ** 2
+    green = np.array([0.0, 540 / (4 * 1.33)])
+    none, most = mirrored_by_film(np.ones(2), green)[:, 1]
+    assert none == pytest.approx(0, abs=1e-12)
+    assert most == pytest.approx(4 * one_side, rel=0.02)
+
+
+def test_thick_films_are_as_bright_as_both_sides_and_without_colour():
+    share = mirrored_by_film(np.ones(1), np.array([6000.0]))[0]
+    np.testing.assert_allclose(share, 2 * ((1.33 - 1) / (1.33 + 1)) ** 2, rtol=0.01)

@@ -4,6 +4,7 @@ A kind of foreground is a function that draws one picture from a random generato
 lives in a module of its own and adds one line here.
 """
 
+from deepmatte.training.corpus.render.bubbles import FOAMS
 from deepmatte.training.corpus.render.fire import FIRES
 from deepmatte.training.corpus.render.foliage import LEAFAGE
 from deepmatte.training.corpus.render.fur import FURS
@@ -33,5 +34,6 @@ _ALL = (
     *SHAPE_HOLES,
     *SHAPE_SOLIDS,
     *GLASSES,
+    *FOAMS,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
