@@ -104,11 +104,11 @@ def test_leaves_in_the_mass_are_darker():
     assert openness(places[:1], np.full(1, 0.05), LAMP)[0] > 0.7
 
 
-@pytest.mark.parametrize("size", [97, 160])
-def test_the_same_seed_draws_the_same_foliage(size):
-    for kind in (kind for kind in KINDS.values() if kind.group == "foliage"):
-        first, again = kind.render(5, 1, size), kind.render(5, 1, size)
-        assert first.is_usable()
-        np.testing.assert_array_equal(first.alpha, again.alpha)
-        np.testing.assert_array_equal(first.colours, again.colours)
-        assert len(np.unique(first.alpha)) > 300
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.group == "foliage"])
+def test_the_same_seed_draws_the_same_foliage(name):
+    kind = KINDS[name]
+    first, again = kind.render(5, 1, 97), kind.render(5, 1, 97)
+    assert kind.render(6, 2, 160).is_usable()
+    np.testing.assert_array_equal(first.alpha, again.alpha)
+    np.testing.assert_array_equal(first.colours, again.colours)
+    assert len(np.unique(first.alpha)) > 300

@@ -18,6 +18,7 @@ from deepmatte.training.corpus.render.solids import SHAPE_SOLIDS
 from deepmatte.training.corpus.render.spray import SPRAYS
 from deepmatte.training.corpus.render.strands import STRANDS
 from deepmatte.training.corpus.render.text import SHAPE_TEXT
+from deepmatte.training.corpus.render.textiles import TEXTILES
 from deepmatte.training.corpus.render.wires import SHAPE_WIRES
 
 _ALL = (
@@ -35,5 +36,6 @@ _ALL = (
     *SHAPE_SOLIDS,
     *GLASSES,
     *FOAMS,
+    *TEXTILES,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
