@@ -7,6 +7,7 @@ from deepmatte.training.corpus.render import KINDS, drops, sheets, volumes
 from deepmatte.training.corpus.render.drops import Drops, Gleam
 from deepmatte.training.corpus.render.fire import heat_colours
 from deepmatte.training.corpus.render.noise import spline
+from deepmatte.training.corpus.render.splashes import field_of
 
 VAPOURS = [name for name, kind in KINDS.items() if kind.group == "vapour"]
 SIZE = 97
@@ -32,7 +33,7 @@ def strewn(count, radius, softness=0.0, way=(0.0, 0.0), opacity=1.0, size=120, s
 
 
 def test_the_kinds_are_there():
-    assert set(VAPOURS) >= {"smoke", "fire", "spray"}
+    assert set(VAPOURS) >= {"smoke", "fire", "spray", "splashes"}
 
 
 @pytest.mark.parametrize("name", VAPOURS)
@@ -182,3 +183,14 @@ def test_heat_goes_from_dark_red_to_nearly_white():
 def test_a_spline_keeps_straight_lines():
     rows = np.arange(9.0)[:, None]
     np.testing.assert_allclose(spline(rows, np.array([1.0, 2.25, 6.5]))[:, 0], [1, 2.25, 6.5])
+
+
+def test_liquid_is_as_large_as_a_single_ball_and_runs_together_between_two():
+    size, radius = 97, 9.0
+    one = field_of(np.array([[48.3, 40.6]]), np.array([radius]), size)
+    assert (one > 0.5625).sum() == pytest.approx(np.pi * radius**2, rel=0.03)
+    # The kernel over its whole disc of twice the radius holds a third of its area.
+    assert one.sum() == pytest.approx(np.pi * (2 * radius) ** 2 / 3, rel=0.01)
+    two = field_of(np.array([[36.0, 48], [60.0, 48]]), np.full(2, radius + 0.5), size)
+    alone = field_of(np.array([[36.0, 48]]), np.full(1, radius + 0.5), size)
+    assert two[48, 47] > 0.5625 > alone[48, 47]

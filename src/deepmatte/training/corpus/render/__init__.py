@@ -15,6 +15,7 @@ from deepmatte.training.corpus.render.plumes import PLUMES
 from deepmatte.training.corpus.render.rendering import Kind
 from deepmatte.training.corpus.render.smoke import SMOKES
 from deepmatte.training.corpus.render.solids import SHAPE_SOLIDS
+from deepmatte.training.corpus.render.splashes import SPLASHED
 from deepmatte.training.corpus.render.spray import SPRAYS
 from deepmatte.training.corpus.render.strands import STRANDS
 from deepmatte.training.corpus.render.text import SHAPE_TEXT
@@ -29,6 +30,7 @@ _ALL = (
     *SMOKES,
     *FIRES,
     *SPRAYS,
+    *SPLASHED,
     *LEAFAGE,
     *SHAPE_TEXT,
     *SHAPE_WIRES,
