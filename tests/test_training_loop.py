@@ -8,11 +8,14 @@ import torch
 from small_corpus import write_corpus
 
 from deepmatte.errors import BadInput, MatteError
-from deepmatte.training import checkpoint, composition, loop, recipes
+from deepmatte.training import checkpoint, composition, learning, loop, recipes
 from deepmatte.training.corpus import library, manifest
 from deepmatte.training.networks import dim
 from deepmatte.training.phases import Phase
+from deepmatte.training.upkeep import Upkeep
 from deepmatte.version import __version__
+
+EAGER = Upkeep(save_seconds=0)  # a checkpoint after each step
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_a_resumed_run_equals_an_unbroken_one(corpus: Path, tmp_path: Path) -> N
 
     loop.train("smoke", corpus, tmp_path / "whole", workers=0)
     with pytest.raises(Stopped):
-        loop.train("smoke", corpus, tmp_path / "broken", workers=0, progress=stop, save_seconds=0)
+        loop.train("smoke", corpus, tmp_path / "broken", workers=0, progress=stop, upkeep=EAGER)
     assert checkpoint.load(tmp_path / "broken")[0].step == 1
     loop.train("smoke", corpus, tmp_path / "broken", workers=0)
     broken = _weights(tmp_path / "broken")
@@ -124,9 +127,9 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
 ) -> None:
     loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=2)
     kept = (tmp_path / "run/last.pt").read_bytes()
-    monkeypatch.setattr(loop, "learning_rate", lambda *_: 1e30)
+    monkeypatch.setattr(learning, "learning_rate", lambda *_: 1e30)
     with pytest.raises(MatteError, match="what is no number after step 3, so the run stops"):
-        loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=9, save_seconds=0)
+        loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=9, upkeep=EAGER)
     assert (tmp_path / "run/last.pt").read_bytes() == kept
 
 
@@ -229,7 +232,7 @@ def test_frozen_parts_keep_every_number_and_the_others_learn(
     recipe = recipes.find(name)
     training = loop.Training(recipe)
     read = library.read(corpus)
-    for phase, learning in zip(
+    for phase, learners in zip(
         recipe.phases,
         [{"encoder", "decoder"}, {"refinement"}, {"encoder", "decoder", "refinement"}],
         strict=True,
@@ -243,7 +246,7 @@ def test_frozen_parts_keep_every_number_and_the_others_learn(
         after = _parts(training)
         for part, values in before.items():
             same = all(torch.equal(value, after[part][key]) for key, value in values.items())
-            assert same == (part not in learning), (phase.name, part)
+            assert same == (part not in learners), (phase.name, part)
 
 
 def test_a_phase_that_names_parts_the_network_lacks_is_refused() -> None:
@@ -278,7 +281,7 @@ def test_bfloat16_is_used_where_the_processor_has_it(
     monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: bool
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert loop.has_bfloat16(torch.device("cpu")) is expected
+    assert learning.has_bfloat16(torch.device("cpu")) is expected
     training = loop.Training(recipes.find("smoke"))
     seen = []
     training.network.head.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))

@@ -3,6 +3,7 @@ import pytest
 from deepmatte.training import pace
 from deepmatte.training.checkpoint import State
 from deepmatte.training.pace import Pace
+from deepmatte.training.ranks import Alone
 
 
 class Clock:
@@ -23,7 +24,7 @@ def test_waiting_is_told_from_working_and_from_resting(monkeypatch: pytest.Monke
             clock.now += 1.0  # a batch takes a second to come
             yield
 
-    measured = Pace(state)
+    measured = Pace(state, Alone())
     for _ in measured.waiting(batches()):
         clock.now += 3.0  # the step takes three
         measured.step(8)
@@ -32,14 +33,16 @@ def test_waiting_is_told_from_working_and_from_resting(monkeypatch: pytest.Monke
     assert state.data_share == pytest.approx(0.25)
     clock.now += 60.0
     measured.rest()
-    assert state.seconds == 73.0
+    clock.now += 4.0
+    measured.step(8)
+    assert (state.seconds, state.waited) == (77.0, 3.0)
     assert state.samples_per_second == pytest.approx(2)
 
 
 def test_the_last_steps_count_most(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, state = Clock(), State("smoke")
     monkeypatch.setattr(pace, "time", clock)
-    measured = Pace(state)
+    measured = Pace(state, Alone())
     for seconds in [10.0] * 20 + [1.0] * 200:
         clock.now += seconds
         measured.step(1)

@@ -1,6 +1,9 @@
 """The commands of those who train: train, export."""
 
 import argparse
+import importlib.util
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,34 +12,54 @@ from deepmatte.errors import BadInput
 
 
 def _add_train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("recipe", metavar="RECIPE", help="the name of a recipe")
-    command.add_argument(
+    add = command.add_argument
+    add("recipe", metavar="RECIPE", help="the name of a recipe")
+    add(
         "--corpus",
         metavar="CORPUS",
         required=True,
         action="append",
         help="foregrounds and backgrounds, a folder or a packed one; may be given several times",
     )
-    command.add_argument(
-        "--without", metavar="GROUP,...", type=names, default=[], help="leave out groups of the corpus"
-    )
-    command.add_argument("--output", metavar="RUN", required=True, help="the folder for checkpoints")
+    add("--without", metavar="GROUP,...", type=names, default=[], help="leave out groups of the corpus")
+    add("--output", metavar="RUN", required=True, help="the folder for checkpoints")
     budget = command.add_mutually_exclusive_group()
     budget.add_argument("--minutes", metavar="N", type=positive, help="stop after this time")
     budget.add_argument("--steps", metavar="N", type=whole_number, help="stop after this many steps")
-    command.add_argument("--seed", metavar="K", type=count, help="decides on weights and samples")
-    command.add_argument("--start", metavar="MODEL", help="begin with an exported model's weights")
-    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint in RUN")
+    add("--pause-after", metavar="MINUTES", type=positive, help="leave the rest for --resume after this time")
+    add("--resume", action="store_true", help="go on from the last checkpoint in RUN")
+    add("--start", metavar="MODEL", help="begin with the weights of a model: a name, or an .onnx file")
+    add("--seed", metavar="K", type=count, help="decides on weights and samples")
+    add("--batches", metavar="N", type=whole_number, default=1, help="batches in one step (default: 1)")
+    add("--workers", metavar="N", type=count, default=2, help="processes that draw samples (default: 2)")
+    add(
+        "--evaluate", metavar="BENCHMARK", help="measure the model on a benchmark as it learns, keep the best"
+    )
+    add("--evaluations", metavar="N", type=whole_number, default=10, help="how many times (default: 10)")
+    add("--save-every", metavar="MINUTES", type=positive, default=2.0, help="a checkpoint (default: 2)")
+    add(
+        "--part-megabytes", metavar="N", type=positive, help="write checkpoints in files of at most this size"
+    )
+    add("--no-tensorboard", action="store_true", help="write no RUN/events for TensorBoard")
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    with extra("train"):
-        from deepmatte.training.loop import train
     output = Path(arguments.output)
     if arguments.resume and not output.exists():
         raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
     if not arguments.resume and output.exists() and any(output.iterdir()):
         raise BadInput(f"{output} is not empty; add --resume to go on with its run, or name another folder")
+    with extra("train"):
+        from deepmatte.training.loop import train
+        from deepmatte.training.upkeep import Upkeep
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started, if it did
+    upkeep = Upkeep(
+        save_seconds=60 * arguments.save_every,
+        benchmark=Path(arguments.evaluate) if arguments.evaluate else None,
+        measurements=arguments.evaluations,
+        board=not arguments.no_tensorboard and _has_tensorboard(is_first),
+        part_bytes=int(1e6 * arguments.part_megabytes) if arguments.part_megabytes else None,
+    )
     with progress_bar() as progress:
         state = train(
             arguments.recipe,
@@ -45,12 +68,40 @@ def _train(arguments: argparse.Namespace) -> int:
             without=arguments.without,
             minutes=arguments.minutes,
             steps=arguments.steps,
+            pause_minutes=arguments.pause_after,
             seed=arguments.seed,
             start=Path(arguments.start) if arguments.start else None,
+            draws=arguments.batches,
+            workers=arguments.workers,
+            upkeep=upkeep,
             progress=lambda state, share: progress(_standing(state), share),
         )
-    print(f"{output}: {state.step} steps, {state.samples} samples, {state.seconds / 60:.0f} min")
+    if is_first:
+        print(f"{output}: {_summary(state)}")
     return 0
+
+
+def _has_tensorboard(is_first: bool) -> bool:
+    has_it = importlib.util.find_spec("tensorboard") is not None
+    if is_first and not has_it:
+        print(
+            "deepmatte: note: tensorboard is not installed, so RUN/events is not written:"
+            " pip install 'deepmatte[train]', or add --no-tensorboard",
+            file=sys.stderr,
+        )
+    return has_it
+
+
+def _summary(state: Any) -> str:
+    """Return what a run has come to, in one line."""
+    parts = [f"{state.step} steps", f"{state.samples} samples", f"{state.seconds / 60:.0f} min"]
+    if state.seconds:
+        parts.append(f"{state.waited / state.seconds:.0%} of it lost waiting for data")
+    if state.evaluations:
+        last = state.evaluations[-1]
+        best = min(each["sad"] for each in state.evaluations)
+        parts.append(f"SAD {last['sad']:.3f} at step {last['step']}, {best:.3f} at best")
+    return ", ".join(parts)
 
 
 def _standing(state: Any) -> str:
@@ -64,12 +115,18 @@ def _standing(state: Any) -> str:
 def _add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", metavar="RUN", help="the folder that `deepmatte train` wrote")
     command.add_argument("--output", metavar="FILE", required=True, help="the .onnx file to write")
+    command.add_argument(
+        "--which",
+        choices=("last", "best"),
+        default="last",
+        help="the last checkpoint, or the one with the lowest SAD that --evaluate found (default: last)",
+    )
 
 
 def _export(arguments: argparse.Namespace) -> int:
     with extra("train"):
         from deepmatte.training.export import export
-    export(Path(arguments.run), Path(arguments.output))
+    export(Path(arguments.run), Path(arguments.output), which=arguments.which)
     print(arguments.output)
     return 0
 

@@ -29,14 +29,16 @@ _AHEAD = 3  # batches that each process or thread draws before they are needed
 
 @dataclass(eq=False)
 class Batches(Dataset[tuple[Phase, Batch]]):
-    """Batches by (step, phase): the same step gives the same batch, whoever draws it.
+    """Batches by (step, phase): the same step gives the same samples, however many processes share them.
 
-    shelf: where they are drawn; the CPU if none is given.
+    shelf: where they are drawn; the CPU if none is given. draws: which of the step's draws are in the batch;
+    a draw is as many samples as the phase's batch, and depends on its number, the step and the seed only.
     """
 
     library: Library
     recipe: Recipe
     shelf: Shelf | None = None
+    draws: range = range(1)
 
     @property
     def has_guides(self) -> bool:
@@ -44,19 +46,29 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         return BUILDERS[self.recipe.network].reads_planes == framing.PLANES
 
     def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, Batch]:
-        """Draw the batch of a step in a phase."""
+        """Draw this process's part of a step in a phase."""
         step, phase = key
-        batch = composition.draw_batch(
+        return phase, _join([self._draw(step, phase, number) for number in self.draws])
+
+    def _draw(self, step: int, phase: Phase, number: int) -> Batch:
+        return composition.draw_batch(
             self.library,
             phase.mix or self.recipe.mix,
             phase.batch,
             phase.size,
-            np.random.default_rng([self.recipe.seed, step]),
+            np.random.default_rng([self.recipe.seed, step, number]),
             with_guides=self.has_guides,
             with_colours=bool(set(phase.loss or self.recipe.loss) & set(losses.COLOUR_TERMS)),
             shelf=self.shelf,
         )
-        return phase, batch
+
+
+def _join(batches: list[Batch]) -> Batch:
+    """Return several batches as one."""
+    if len(batches) == 1:
+        return batches[0]
+    parts = zip(*([getattr(each, part.name) for part in fields(Batch)] for each in batches), strict=True)
+    return Batch(*(None if column[0] is None else torch.cat(column) for column in parts))
 
 
 def load(

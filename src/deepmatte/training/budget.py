@@ -12,11 +12,18 @@ from deepmatte.training.phases import Phase, Recipe
 
 @dataclass(eq=False)
 class Budget(Sampler[tuple[int, Phase]]):
-    """Steps until the budget is used up: minutes of wall time if given, else the recipe's steps."""
+    """Steps until the budget is used up: minutes of wall time if given, else the recipe's steps.
+
+    pause_minutes: after so much time from now the run is to be left for later.
+    """
 
     recipe: Recipe
     state: State
     minutes: float | None = None
+    pause_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        self._before = self.state.seconds
 
     @property
     def used(self) -> float:
@@ -24,6 +31,12 @@ class Budget(Sampler[tuple[int, Phase]]):
         if self.minutes is not None:
             return self.state.seconds / (60 * self.minutes)
         return self.state.step / self.recipe.steps
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run ends here, for good or for now."""
+        pause_s = math.inf if self.pause_minutes is None else 60 * self.pause_minutes
+        return self.used >= 1 or self.state.seconds - self._before >= pause_s
 
     def __iter__(self) -> Iterator[tuple[int, Phase]]:
         """Yield the number and the phase of each step; loaders ask for them some steps ahead."""

@@ -17,10 +17,11 @@ import torch
 
 from deepmatte import outputs
 from deepmatte.errors import BadInput
+from deepmatte.training import parts
 from deepmatte.version import __version__
 
 LAYOUT = 2
-LAST = "last"
+LAST, BEST = "last", "best"
 STATE = "state.json"
 
 
@@ -30,7 +31,9 @@ class State:
 
     phase: the name of the last step's; seconds: of wall time; waited: how many of them were lost to waiting
     for batches; losses: running means by name, of the last hundred steps or so; samples_per_second,
-    data_share: of the last steps, the latter the share of time that is lost to waiting; code: version and
+    data_share: of the last steps, the latter the share of time that is lost to waiting; evaluations: what was
+    measured, the latest last, each with its step, the share of the budget that was used, and errors, means
+    over the trimap sets and for each of the "sets"; code: version and
     revision of the program that ran last; corpora: fingerprints of what was trained on, the latest last.
     """
 
@@ -44,32 +47,57 @@ class State:
     waited: float = 0.0
     samples_per_second: float = 0.0
     data_share: float = 0.0
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
     code: str = ""
     corpora: list[str] = field(default_factory=list)
 
+    def scores(self) -> dict[str, float]:
+        """Return what was measured at this very step: trimap set and error → value."""
+        now = [each["sets"] for each in self.evaluations if each["step"] == self.step][-1:]
+        return {
+            f"{name} {error}": value
+            for sets in now
+            for name, errors in sets.items()
+            for error, value in errors.items()
+        }
 
-def save(run: Path, state: State, tensors: dict[str, Any]) -> None:
-    """Write last.pt and state.json of a run.
 
-    tensors: state dicts by name ("network", "average", "optimiser").
+def save(
+    run: Path, state: State, tensors: dict[str, Any], which: str = LAST, part_bytes: int | None = None
+) -> None:
+    """Write a checkpoint of a run, and its state.json if it is the last one.
+
+    tensors: state dicts by name ("network", "average", "optimiser"); which: "last", or "best" for one beside
+    it, which needs no more than "average"; part_bytes: in files of at most this size (see parts).
     Raises BadOutput where the system refuses.
     """
     outputs.make_folder(run)
     state.code = revision()
     weights = io.BytesIO()
     torch.save({"layout": LAYOUT, "state": asdict(state), **tensors}, weights)
-    outputs.write_bytes(run / f"{LAST}.pt", weights.getvalue(), overwrite=True)
-    readable = json.dumps(asdict(state), indent=2) + "\n"
-    outputs.write_bytes(run / STATE, readable.encode(), overwrite=True)
+    parts.write(run / f"{which}.pt", weights.getvalue(), part_bytes)
+    if which == LAST:
+        readable = json.dumps(asdict(state), indent=2) + "\n"
+        outputs.write_bytes(run / STATE, readable.encode(), overwrite=True)
 
 
-def load(run: Path) -> tuple[State, dict[str, Any]]:
-    """Read a run back. Raises BadInput if there is none, it is damaged or of an unknown layout."""
-    path = run / f"{LAST}.pt"
-    if not path.is_file():
-        raise BadInput(f"{run} holds no {LAST}.pt; expected the folder that deepmatte train wrote")
+def exists(run: Path) -> bool:
+    """Return whether a folder holds a run that can go on."""
+    return parts.exists(run / f"{LAST}.pt")
+
+
+def load(run: Path, which: str = LAST) -> tuple[State, dict[str, Any]]:
+    """Read a checkpoint back, "last" or "best".
+
+    Raises BadInput if there is none, it is damaged or of an unknown layout.
+    """
+    path = run / f"{which}.pt"
+    if not parts.exists(path):
+        hint = "the folder that deepmatte train wrote" if which == LAST else "a run trained with --evaluate"
+        raise BadInput(f"{run} holds no {path.name}; expected {hint}")
+    content = io.BytesIO(parts.read(path))
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(content, map_location="cpu", weights_only=True)
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise BadInput(f"{path} cannot be read, it is damaged: train again, or bring back a copy") from error
     stored = _upgrade(stored, path)

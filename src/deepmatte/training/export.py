@@ -30,14 +30,20 @@ _OPSET = 17
 _HALF = "_half"
 
 
-def export(run: Path | str, output: Path | str, scores: dict[str, float] | None = None) -> ModelSpec:
+def export(
+    run: Path | str,
+    output: Path | str,
+    scores: dict[str, float] | None = None,
+    which: str = checkpoint.LAST,
+) -> ModelSpec:
     """Write the averaged weights of a run as an ONNX file in half precision.
 
-    The model is called as the file is. scores: what was measured, stored in the file.
+    The model is called as the file is. scores: what was measured, stored in the file, in place of what the
+    run itself measured; which: "last" or "best".
     Raises BadInput for a folder that is no run, BadOutput if the file cannot be written or disagrees with
     the network.
     """
-    state, tensors = checkpoint.load(Path(run))
+    state, tensors = checkpoint.load(Path(run), which)
     network, spec = rebuild(state, tensors["average"], Path(output).stem, scores)
     if not network.exportable:
         raise BadOutput(
@@ -64,6 +70,10 @@ def rebuild(
     recipe = recipes.find(state.recipe)
     network = build(recipe.network, **recipe.settings)
     network.load_state_dict(weights)
+    # What the run's phase left out has not learnt yet.
+    skipped = [phase.skipped for phase in recipe.phases if phase.name == state.phase and phase.skipped]
+    if skipped:
+        network.skipped = skipped[0]  # type: ignore[assignment]
     spec = ModelSpec(
         name=name,
         version=__version__,
@@ -74,7 +84,7 @@ def rebuild(
         licence="Apache-2.0",
         trained=datetime.date.today().isoformat(),
         source=f"recipe {recipe.name}, {state.samples} samples in {state.seconds / 60:.0f} minutes",
-        scores=scores or {},
+        scores=state.scores() if scores is None else scores,
     )
     return network, spec
 

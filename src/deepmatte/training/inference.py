@@ -8,6 +8,7 @@ the same alpha in less memory.
 import logging
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,13 +49,18 @@ class TorchSession:
             return np.asarray(network(*inputs)[0, 0].float().cpu().numpy(), dtype=np.float32)
 
 
-def open_run(run: Path | str, device: str | None = None) -> Model:
-    """Return the model of a run's last checkpoint, its averaged weights.
+def open_run(run: Path | str, device: str | None = None, which: str = checkpoint.LAST) -> Model:
+    """Return the model of a run's checkpoint, its averaged weights.
 
-    device: as torch names them; a GPU where torch finds one if none is given.
+    device: as torch names them; a GPU where torch finds one if none is given; which: "last" or "best".
     Raises BadInput for a folder that is no run.
     """
-    state, tensors = checkpoint.load(Path(run))
-    network, spec = export.rebuild(state, tensors["average"], Path(run).name)
+    state, tensors = checkpoint.load(Path(run), which)
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return Model(spec, TorchSession(network, chosen))
+    return as_model(state, tensors["average"], Path(run).name, chosen)
+
+
+def as_model(state: checkpoint.State, weights: dict[str, Any], name: str, device: torch.device) -> Model:
+    """Return the model of a run that stands so, with these weights."""
+    network, spec = export.rebuild(state, weights, name)
+    return Model(spec, TorchSession(network, device))

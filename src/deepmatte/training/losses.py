@@ -111,9 +111,18 @@ COLOUR_TERMS = {"compositional": compositional}
 TERMS = (*ALPHA_TERMS, *COLOUR_TERMS)
 
 
-def total(weights: dict[str, float], pred_alpha: Tensor, truth: Truth) -> dict[str, Tensor]:
+def counts(truth: Truth) -> Tensor:
+    """Return how many pixels terms are means over, (2,): unknown ones; known ones for the term known."""
+    return torch.stack([truth.is_unknown.sum(), (1 - truth.is_unknown).sum()]).clamp(min=1)
+
+
+def total(
+    weights: dict[str, float], pred_alpha: Tensor, truth: Truth, scale: Tensor | None = None
+) -> dict[str, Tensor]:
     """Return each term by name, and their weighted sum as "total".
 
+    scale: (2,), what terms over unknown and over known pixels are multiplied by. With counts over their mean
+    over several processes, the mean of all processes' terms is the term of all their samples together.
     Raises KeyError for an unknown term, ValueError for one that needs colours the truth lacks.
     """
     terms = {}
@@ -124,6 +133,8 @@ def total(weights: dict[str, float], pred_alpha: Tensor, truth: Truth) -> dict[s
             raise ValueError(f"the loss {name} needs the true foreground and background")
         else:
             terms[name] = COLOUR_TERMS[name](pred_alpha, *truth)  # type: ignore[arg-type]
+        if scale is not None:
+            terms[name] = terms[name] * scale[1 if name == "known" else 0]
     terms["total"] = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
     return terms
 

@@ -4,7 +4,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+import torch
+
 from deepmatte.training.checkpoint import State
+from deepmatte.training.ranks import Alone
 
 Item = TypeVar("Item")
 
@@ -12,13 +15,13 @@ _MEMORY = 0.95  # how much of the last steps' figures each step keeps
 
 
 class Pace:
-    """Keeps the time of a run's state, from when it is made."""
+    """Keeps the time of a run's state from when it is made: of several processes, their mean."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, ranks: Alone) -> None:
+        self._state, self._ranks = state, ranks
         self._last = time.monotonic()
-        self._waited = 0.0
-        self._recent = (0.0, 0.0, 0.0)
+        self._waited = self._rested = 0.0
+        self._recent = [0.0, 0.0, 0.0]
 
     def waiting(self, batches: Iterable[Item]) -> Iterator[Item]:
         """Yield what there is, and count the time that it takes to come."""
@@ -33,23 +36,23 @@ class Pace:
             yield batch
 
     def step(self, samples: int) -> None:
-        """Count the time since the last call as a step of so many samples."""
-        waited, self._waited = self._waited, 0.0
-        seconds = self._count()
+        """Count the time since the last call as a step of so many samples, by all processes together."""
+        mine = torch.tensor([self._elapsed(), self._waited, self._rested], dtype=torch.float64)
+        seconds, waited, rested = self._ranks.mean(mine.to(self._ranks.device)).tolist()
+        self._waited = self._rested = 0.0
+        self._state.seconds += seconds + rested
         self._state.waited += waited
         news = (samples, seconds, waited)
-        self._recent = tuple(_MEMORY * old + new for old, new in zip(self._recent, news, strict=True))  # type: ignore[assignment]
-        samples_so_far, seconds_so_far, waited_so_far = self._recent
-        if seconds_so_far:
-            self._state.samples_per_second = samples_so_far / seconds_so_far
-            self._state.data_share = waited_so_far / seconds_so_far
+        self._recent = [_MEMORY * old + new for old, new in zip(self._recent, news, strict=True)]
+        if self._recent[1]:
+            self._state.samples_per_second = self._recent[0] / self._recent[1]
+            self._state.data_share = self._recent[2] / self._recent[1]
 
     def rest(self) -> None:
-        """Count the time since the last call as anything but steps: checkpoints, measurements."""
-        self._count()
+        """Count the time since the last call as anything but a step: it is added at the next one."""
+        self._rested += self._elapsed()
 
-    def _count(self) -> float:
+    def _elapsed(self) -> float:
         now = time.monotonic()
         seconds, self._last = now - self._last, now
-        self._state.seconds += seconds
         return seconds

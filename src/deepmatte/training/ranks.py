@@ -1,0 +1,91 @@
+"""One network trained by several processes, on as many GPUs and machines as torchrun starts them on.
+
+The loop talks to Alone in a plain run, which costs nothing and needs no further package, and under torchrun
+to Ranks, which is Lightning Fabric over torch's DDP (docs/decisions/many-gpus.md). Every process draws
+samples of its own and takes the same steps; the first one alone writes.
+"""
+
+import gc
+import os
+
+import torch
+from torch import nn
+
+from deepmatte.errors import MatteError
+
+
+class Alone:
+    """One process, on a GPU where torch finds one."""
+
+    count, rank = 1, 0
+
+    def __init__(self) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def adapt(self, network: nn.Module) -> nn.Module:
+        """Return a network whose layers look at the samples of all processes where they must."""
+        return network
+
+    def share(self, network: nn.Module) -> nn.Module:
+        """Return what is called in place of a network, so that all processes get the same gradients."""
+        return network
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Compute the gradients of a loss."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the mean over all processes."""
+        return values
+
+    def close(self) -> None:
+        """Take leave of the others."""
+
+
+class Ranks(Alone):
+    """One of several processes, of which rank says which. All must make the same calls in the same order."""
+
+    def __init__(self) -> None:
+        try:
+            from lightning_fabric import Fabric
+        except ModuleNotFoundError as error:
+            raise MatteError(
+                f"torchrun started {os.environ['WORLD_SIZE']} processes, which needs {error.name}, which is"
+                " not installed: pip install 'deepmatte[scale]', or start one process"
+            ) from error
+        count, here = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+        self._fabric = Fabric(accelerator=kind, devices=here, num_nodes=count // here, strategy="ddp")
+        self._fabric.launch()
+        self.device = self._fabric.device
+        self.count, self.rank = self._fabric.world_size, self._fabric.global_rank
+
+    def adapt(self, network: nn.Module) -> nn.Module:
+        """Let batch norm look at the samples of all processes; torch can do so on GPUs only."""
+        if self.device.type == "cuda":
+            return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return network
+
+    def share(self, network: nn.Module) -> nn.Module:
+        """Wrap a network anew; to be done whenever other parts of it learn."""
+        return self._fabric.setup_module(network)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Compute the gradients, their means over all processes."""
+        self._fabric.backward(loss)
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the mean over all processes."""
+        reduced: torch.Tensor = self._fabric.all_reduce(values.clone(), reduce_op="mean")  # works in place
+        return reduced
+
+    def close(self) -> None:
+        """Take leave of the others, after whatever share returned has been let go."""
+        gc.collect()  # what still held the group would wait for its threads, and they for Python's lock
+        torch.distributed.destroy_process_group()
+
+
+def join() -> Alone:
+    """Return how this process stands to others: alone, or one of those that torchrun started."""
+    is_one_of_several = torch.distributed.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1
+    return Ranks() if is_one_of_several else Alone()

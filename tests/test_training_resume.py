@@ -1,0 +1,80 @@
+"""Runs that are ended, and go on."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from small_corpus import write_corpus
+
+from deepmatte.training import checkpoint, loop
+from deepmatte.training.upkeep import Upkeep
+
+STEPS = 12
+PROGRAM = """
+import sys
+from pathlib import Path
+import torch
+from deepmatte.training import loop
+from deepmatte.training.upkeep import Upkeep
+
+torch.set_num_threads(1)
+corpus, run, steps = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+loop.train("smoke", corpus, run, steps=steps, workers=1, upkeep=Upkeep(save_seconds=0))
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def _flat(values: object) -> list[object]:
+    """Return all numbers and tensors of nested dictionaries and lists, in order."""
+    if isinstance(values, dict):
+        return [leaf for key in values for leaf in _flat(values[key])]
+    return [leaf for each in values for leaf in _flat(each)] if isinstance(values, list) else [values]
+
+
+def _equal(one: object, other: object) -> bool:
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other  # type: ignore[arg-type]
+
+
+def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(corpus: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums come in another order with more
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(corpus), str(killed), str(STEPS)])
+    deadline = time.monotonic() + 60
+    while not (killed / "state.json").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 0 < json.loads((killed / "state.json").read_text())["step"] < STEPS
+    state = loop.train("smoke", corpus, killed, steps=STEPS, workers=0)
+    loop.train("smoke", corpus, whole, steps=STEPS, workers=0)
+    torch.set_num_threads(threads)
+    assert (state.step, state.samples) == (STEPS, 2 * STEPS)
+    (one, ours), (other, theirs) = checkpoint.load(killed), checkpoint.load(whole)
+    assert set(ours) == {"network", "average", "optimiser"}
+    pairs = list(zip(_flat(ours), _flat(theirs), strict=True))
+    assert len(pairs) > 100
+    assert all(_equal(*pair) for pair in pairs)
+    assert one.losses == other.losses
+
+
+def test_a_run_in_parts_with_pauses_goes_on_too(corpus: Path, tmp_path: Path) -> None:
+    loop.train("smoke", corpus, tmp_path / "whole", workers=0)
+    upkeep, state = Upkeep(part_bytes=20_000), None
+    while state is None or state.step < 4:
+        before = state.step if state else 0
+        state = loop.train("smoke", corpus, tmp_path / "run", workers=0, pause_minutes=1e-9, upkeep=upkeep)
+        assert state.step == before + 1
+    sizes = [path.stat().st_size for path in (tmp_path / "run").iterdir()]
+    assert max(sizes) == 20_000 < sum(sizes)
+    one, other = (checkpoint.load(tmp_path / name)[1] for name in ("run", "whole"))
+    assert all(_equal(*pair) for pair in zip(_flat(one), _flat(other), strict=True))
