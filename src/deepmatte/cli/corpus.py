@@ -64,6 +64,7 @@ def _add_import(command: argparse.ArgumentParser) -> None:
     add("layout", metavar="LAYOUT", choices=LAYOUTS, help=f"one of {', '.join(LAYOUTS)}")
     add("source", metavar="SOURCE", help="the folder that holds it")
     add("--output", metavar="CORPUS", required=True, help="the folder to add to, made if it is not there")
+    add("--photos", metavar="DIR", help="also take in these photographs, as backgrounds")
     add("--licence", metavar="TEXT", help="of the files whose licence SOURCE/manifest.csv does not tell")
     add("--allow-unknown-licence", action="store_true", help="take in files without a licence, too")
     add("--author", metavar="TEXT", help="of the files")
@@ -85,20 +86,27 @@ def _import(arguments: argparse.Namespace) -> int:
         arguments.group or "",
         arguments.split or "",
     )
-    with progress_bar() as progress:
-        intake = import_corpus(
-            arguments.layout,
-            Path(arguments.source),
-            Path(arguments.output),
-            facts=facts,
-            keep_colours=arguments.keep_colours,
-            workers=_workers(arguments),
-            progress=progress,
-        )
-    for note in (*intake.doubles, *intake.notes):
-        print("deepmatte: note:", note, file=sys.stderr)
-    print(f"{arguments.output}: {len(intake.added)} files added, {len(intake.doubles)} there already")
-    return _tell_failures(intake.failures)
+    sources = [(arguments.layout, arguments.source, facts)]
+    if arguments.photos:
+        sources.append(("photos", arguments.photos, dataclasses.replace(facts, group="")))
+    failures = []
+    for layout, source, told in sources:
+        with progress_bar() as progress:
+            intake = import_corpus(
+                layout,
+                Path(source),
+                Path(arguments.output),
+                facts=told,
+                keep_colours=arguments.keep_colours,
+                workers=_workers(arguments),
+                progress=progress,
+            )
+        for note in (*intake.doubles, *intake.notes):
+            print("deepmatte: note:", note, file=sys.stderr)
+        added = f"{len(intake.added)} files added, {len(intake.doubles)} there already"
+        print(f"{arguments.output}: {added}" + (f" from {source}" if arguments.photos else ""))
+        failures += intake.failures
+    return _tell_failures(failures)
 
 
 def _add_sheet(command: argparse.ArgumentParser) -> None:
