@@ -20,6 +20,7 @@ from deepmatte.training.corpus.render.spray import SPRAYS
 from deepmatte.training.corpus.render.strands import STRANDS
 from deepmatte.training.corpus.render.text import SHAPE_TEXT
 from deepmatte.training.corpus.render.textiles import TEXTILES
+from deepmatte.training.corpus.render.trees import WOODS
 from deepmatte.training.corpus.render.wires import SHAPE_WIRES
 
 _ALL = (
@@ -39,5 +40,6 @@ _ALL = (
     *GLASSES,
     *FOAMS,
     *TEXTILES,
+    *WOODS,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
