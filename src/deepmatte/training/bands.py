@@ -73,25 +73,15 @@ def paint(alpha: Tensor, is_marked: Tensor, bands: Sequence[Bands]) -> Tensor:
     """
     tolerance = torch.tensor([each.tolerance for each in bands], device=alpha.device)[:, None, None]
     tri = torch.full_like(alpha, trimap.UNKNOWN, dtype=torch.uint8)
-    sides = [
-        (number, side, value)
-        for value, chosen in (
-            (trimap.FOREGROUND, [each.foreground for each in bands]),
-            (trimap.BACKGROUND, [each.background for each in bands]),
-        )
-        for number, side in enumerate(chosen)
-        if side is not None
-    ]
-    if sides:
-        is_known = {
-            trimap.FOREGROUND: (alpha >= 1 - tolerance) & is_marked,
-            trimap.BACKGROUND: alpha <= tolerance,
-        }
-        deep = _deep(
-            torch.stack([is_known[value][number] for number, _, value in sides]), [s for _, s, _ in sides]
-        )
-        for (number, _, value), is_deep in zip(sides, deep, strict=True):
-            tri[number].masked_fill_(is_deep, value)
+    is_known = (
+        (trimap.FOREGROUND, [each.foreground for each in bands], (alpha >= 1 - tolerance) & is_marked),
+        (trimap.BACKGROUND, [each.background for each in bands], alpha <= tolerance),
+    )
+    for value, sides, known in is_known:
+        chosen = [number for number, side in enumerate(sides) if side is not None]
+        if chosen:
+            is_deep = _deep(known[chosen], [side for side in sides if side is not None])
+            tri[chosen] = tri[chosen].masked_fill_(is_deep, value)
     row = torch.arange(alpha.shape[1], device=alpha.device)
     for number, each in enumerate(bands):
         for y, x, radius in each.blobs:

@@ -88,7 +88,6 @@ def load(
         num_workers=workers,
         prefetch_factor=_AHEAD if workers else None,
         worker_init_fn=_use_one_thread,
-        pin_memory=device.type == "cuda",
         # A process that shares this one's memory must open no pictures: libvips does not survive a fork.
         multiprocessing_context="spawn" if workers and not batches.library.is_read else None,
     )

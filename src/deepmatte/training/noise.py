@@ -25,19 +25,20 @@ def draw_smooth(size: int, wavelength: float, rng: Rng) -> Floats:
 def spread(coarse: Sequence[Floats], size: int, device: torch.device) -> Tensor:
     """Return smooth fields (N, size, size) in [0, 1] through coarse values, by bicubic interpolation."""
     most = max((len(cells) for cells in coarse), default=1)
-    grids, weights = np.zeros((len(coarse), most, most), np.float32), torch.zeros(len(coarse), size, most)
+    grids = np.zeros((len(coarse), most, most), np.float32)
+    weights = np.zeros((len(coarse), size, most), np.float32)
     for number, cells in enumerate(coarse):
         grids[number, : len(cells), : len(cells)] = cells
         weights[number, :, : len(cells)] = _bicubic(len(cells), size)
-    weights = weights.to(device)
-    return (weights @ torch.from_numpy(grids).to(device) @ weights.mT).clamp_(0, 1)
+    across, values = (torch.from_numpy(part).to(device) for part in (weights, grids))
+    return (across @ values @ across.mT).clamp_(0, 1)
 
 
 @functools.lru_cache(256)
-def _bicubic(cells: int, size: int) -> Tensor:
+def _bicubic(cells: int, size: int) -> Floats:
     """Return the weights (size, cells) of each cell at each pixel; the outer cells lie at the ends."""
     units = torch.eye(cells)[None, None]
-    return F.interpolate(units, size=(size, cells), mode="bicubic", align_corners=True)[0, 0]
+    return F.interpolate(units, size=(size, cells), mode="bicubic", align_corners=True)[0, 0].numpy()
 
 
 def draw_grain(rng: Rng) -> int:

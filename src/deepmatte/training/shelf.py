@@ -35,6 +35,7 @@ class Shelf:
             return shelf
         for picture in pictures:
             shelf.put(picture)
+        torch.cuda.synchronize(device)  # another stream may draw from here
         return shelf
 
     def put(self, picture: Picture) -> None:
