@@ -193,14 +193,14 @@ def _add_render(command: argparse.ArgumentParser) -> None:
 
 def _render(arguments: argparse.Namespace) -> int:
     with extra("corpus"):
-        from deepmatte.training.corpus.render import KINDS
+        from deepmatte.training.corpus.render import USUAL
         from deepmatte.training.corpus.render.job import Job, find_pictures, run
         from deepmatte.training.corpus.render.rendering import Assets
     photographs, masks = (
         find_pictures(Path(folder)) if folder else () for folder in (arguments.photographs, arguments.masks)
     )
     job = Job(
-        tuple(KINDS) if arguments.kinds == ["all"] else tuple(dict.fromkeys(arguments.kinds)),
+        USUAL if arguments.kinds == ["all"] else tuple(dict.fromkeys(arguments.kinds)),
         arguments.count,
         arguments.size,
         seed=arguments.seed,

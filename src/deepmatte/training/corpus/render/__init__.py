@@ -17,6 +17,7 @@ from deepmatte.training.corpus.render.smoke import SMOKES
 from deepmatte.training.corpus.render.solids import SHAPE_SOLIDS
 from deepmatte.training.corpus.render.splashes import SPLASHED
 from deepmatte.training.corpus.render.spray import SPRAYS
+from deepmatte.training.corpus.render.staging import STAGED
 from deepmatte.training.corpus.render.strands import STRANDS
 from deepmatte.training.corpus.render.text import SHAPE_TEXT
 from deepmatte.training.corpus.render.textiles import TEXTILES
@@ -41,5 +42,8 @@ _ALL = (
     *FOAMS,
     *TEXTILES,
     *WOODS,
+    *STAGED,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
+# What `all` stands for.
+USUAL = tuple(name for name, kind in KINDS.items() if kind.needs is None)

@@ -45,7 +45,7 @@ class Job:
     kinds: names in KINDS, drawn in turn; count: files in all; size: side in pixels; seed: of everything;
     assets: what to take colours and silhouettes from; optics: the share of files that lens or shutter blur;
     bits: 16 for PNG, 8 for lossless WebP; licence: of the files.
-    Raises BadInput for what cannot be.
+    Raises BadInput for what cannot be, and MatteError where what a kind needs is not installed.
     """
 
     kinds: tuple[str, ...]
@@ -64,6 +64,9 @@ class Job:
                 f"{', '.join(unknown) or 'nothing'} is no kind of rendering; expected all, or some of"
                 f" {', '.join(KINDS)}"
             )
+        for kind in self.kinds:
+            if (needs := KINDS[kind].needs) is not None:
+                needs()
         low, high = SIZES_PX
         if not low <= self.size <= high:
             raise BadInput(f"a size of {self.size} px cannot be rendered; expected {low} to {high}")

@@ -173,7 +173,8 @@ class Kind:
 
     name: of the kind and its files; group: what training counts it among; draw: (rng, size in pixels, assets)
     to a rendering of that size; summary: half a line; parameters: what is drawn at random, and from where;
-    version: to be raised whenever the pixels of a seed change.
+    version: to be raised whenever the pixels of a seed change; needs: raises MatteError where what the kind
+    is drawn with is not installed. Kinds that need something are slow, and drawn only where they are named.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Kind:
     summary: str
     parameters: Parameters
     version: int = 1
+    needs: Callable[[], None] | None = None
 
     def render(self, seed: int, index: int, size: int, assets: Assets | None = None) -> Rendering:
         """Draw the picture number `index` of a seed: always the same one.

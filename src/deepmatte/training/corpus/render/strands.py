@@ -136,14 +136,14 @@ def _person(
         values["taper"],
         values["opacity"],
     )
-    head = _long_hair(rng, figure, values)
+    head = long_hair(rng, figure, values)
     canvas = Canvas(size)
     body = paint_person(rng, figure, surface, light, size, assets, look.tones[0] * 0.6)
     draw_over_body(rng, canvas, surface, head, look, (body, outline(surface, size)))
     return from_premultiplied(*canvas.reduce(), values)
 
 
-def _long_hair(rng: Generator, figure: Figure, values: dict[str, Any]) -> Head:
+def long_hair(rng: Generator, figure: Figure, values: dict[str, Any]) -> Head:
     """Grow locks on a person's scalp, and some loose hair between them."""
     scale = figure.scale
     tight = 0.4 if values["parting"] == "out" else 1.0  # the tightest curls stand out by themselves
