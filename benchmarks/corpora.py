@@ -1,7 +1,7 @@
 """What corpora are worth: equal steps and seeds on a corpus alone, with others, and with one left out.
 
     python benchmarks/corpora.py --corpus CORPUS --with strands=RENDERS/strands --with glass=RENDERS/glass \
-        --benchmark BENCHMARK --output RUNS --steps 400 --seeds 0,1
+        --start MODEL --benchmark BENCHMARK --output RUNS --seeds 0,1
 
 Trains the recipe `trial` once for each set and seed, exports each network and measures it with `deepmatte
 evaluate`. RUNS/SET-SEED.json has a run's figures; a run that is there is not done again. Corpora are
@@ -21,6 +21,7 @@ import torch
 from deepmatte.training import composition, export, loop, recipes
 from deepmatte.training.corpus import library
 from deepmatte.training.corpus.library import Library
+from deepmatte.training.phases import Recipe
 
 
 def main() -> None:
@@ -30,7 +31,8 @@ def main() -> None:
     parser.add_argument("--sets", default="alone,all,each", help="some of alone, all, each (one left out)")
     parser.add_argument("--benchmark", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=recipes.find("trial").steps)
+    parser.add_argument("--start", type=Path, help="a model whose weights all runs begin with")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--at-once", type=int, default=1, help="runs side by side, of one thread each")
     arguments = parser.parse_args()
@@ -56,7 +58,8 @@ def main() -> None:
             for child in children:
                 child.join(0.5)
         pictures = join([read[part] for part in ("", *chosen)])
-        job = (name, seed, pictures, arguments.steps, arguments.output, arguments.benchmark)
+        recipe = replace(recipes.find("trial"), steps=arguments.steps, seed=seed)
+        job = (name, recipe, pictures, arguments.start, arguments.output, arguments.benchmark)
         children.append(context.Process(target=run, args=job))
         children[-1].start()
     for child in children:
@@ -83,11 +86,14 @@ def join(libraries: list[Library]) -> Library:
     return Library(foregrounds, [background for each in libraries for background in each.backgrounds])
 
 
-def run(name: str, seed: int, pictures: Library, steps: int, output: Path, benchmark: Path) -> None:
+def run(
+    name: str, recipe: Recipe, pictures: Library, start: Path | None, output: Path, benchmark: Path
+) -> None:
     """Train, export and measure one network; keeps its figures in a file."""
     torch.set_num_threads(1)
-    recipe = replace(recipes.find("trial"), steps=steps, seed=seed)
-    training, phase = loop.Training(recipe), recipe.phases[0]
+    training, phase, steps, seed = loop.Training(recipe), recipe.phases[0], recipe.steps, recipe.seed
+    if start is not None:
+        training.begin_with(start)
     for step in range(steps):
         rng = np.random.default_rng([seed, step])
         batch = composition.draw_batch(pictures, recipe.mix, phase.batch, phase.size, rng)
