@@ -78,6 +78,26 @@ def test_dim_mattes_a_picture_of_any_size(tmp_path: Path, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(alpha[tri == 0], 0)
 
 
+def test_a_run_within_a_phase_is_the_network_of_that_phase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has not learnt yet, dim's refinement, takes no part."""
+    monkeypatch.setattr(dim, "_STAGES", ((4, 2), (4, 2), (6, 3), (8, 3), (8, 3)))
+    monkeypatch.setattr(dim, "_DECODER", (8, 6, 4, 4, 4))
+    training = loop.Training(recipes.find("dim_smoke"))
+    planes = np.random.default_rng(0).random((5, 32, 64), np.float32)
+    answers = {}
+    for phase in training.recipe.phases[:2]:
+        training.enter(phase)
+        training.save(tmp_path / phase.name)
+        session = inference.open_run(tmp_path / phase.name).session
+        answers[phase.name] = session.run(planes, np.zeros((0, 1, 1), np.float32))
+        with torch.no_grad():
+            expected = training.average(torch.from_numpy(planes)[None])[0, 0].numpy()
+        np.testing.assert_allclose(answers[phase.name], expected, atol=1e-6)
+    assert not np.allclose(*answers.values(), atol=1e-3)
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"holds no last\.pt"):
         inference.open_run(tmp_path)

@@ -12,11 +12,13 @@ import torch
 from small_corpus import write_corpus
 
 from deepmatte.training import checkpoint, loop
+from deepmatte.training.networks import dim
 from deepmatte.training.upkeep import Upkeep
 
 STEPS = 12
 PROGRAM = """
 import sys
+import time
 from pathlib import Path
 import torch
 from deepmatte.training import loop
@@ -24,7 +26,14 @@ from deepmatte.training.upkeep import Upkeep
 
 torch.set_num_threads(1)
 corpus, run, steps = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-loop.train("smoke", corpus, run, steps=steps, workers=1, upkeep=Upkeep(save_seconds=0))
+
+
+def wait(state, share):
+    if state.step == 7:  # to be killed in the middle of the run, however fast the machine is
+        time.sleep(600)
+
+
+loop.train("smoke", corpus, run, steps=steps, workers=1, progress=wait, upkeep=Upkeep(save_seconds=0))
 """
 
 
@@ -44,17 +53,22 @@ def _equal(one: object, other: object) -> bool:
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other  # type: ignore[arg-type]
 
 
+def _steps(run: Path) -> int:
+    path = run / "state.json"
+    return int(json.loads(path.read_text())["step"]) if path.exists() else 0
+
+
 def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(corpus: Path, tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums come in another order with more
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(corpus), str(killed), str(STEPS)])
-    deadline = time.monotonic() + 60
-    while not (killed / "state.json").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
+    deadline = time.monotonic() + 120
+    while _steps(killed) < 6 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert 0 < json.loads((killed / "state.json").read_text())["step"] < STEPS
+    assert _steps(killed) == 6
     state = loop.train("smoke", corpus, killed, steps=STEPS, workers=0)
     loop.train("smoke", corpus, whole, steps=STEPS, workers=0)
     torch.set_num_threads(threads)
@@ -67,14 +81,34 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(corpus: Path, 
     assert one.losses == other.losses
 
 
-def test_a_run_in_parts_with_pauses_goes_on_too(corpus: Path, tmp_path: Path) -> None:
-    loop.train("smoke", corpus, tmp_path / "whole", workers=0)
+@pytest.mark.parametrize("name", ["smoke", "dim_smoke"])
+def test_a_run_with_pauses_equals_one_without(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In parts, and through phases that freeze parts of the network."""
+    monkeypatch.setattr(dim, "_STAGES", ((4, 2), (4, 2), (6, 3), (8, 3), (8, 3)))
+    monkeypatch.setattr(dim, "_DECODER", (8, 6, 4, 4, 4))
+    whole = loop.train(name, corpus, tmp_path / "whole", workers=0)
     upkeep, state = Upkeep(part_bytes=20_000), None
-    while state is None or state.step < 4:
+    while state is None or state.step < whole.step:
         before = state.step if state else 0
-        state = loop.train("smoke", corpus, tmp_path / "run", workers=0, pause_minutes=1e-9, upkeep=upkeep)
+        state = loop.train(name, corpus, tmp_path / "run", workers=0, pause_minutes=1e-9, upkeep=upkeep)
         assert state.step == before + 1
     sizes = [path.stat().st_size for path in (tmp_path / "run").iterdir()]
     assert max(sizes) == 20_000 < sum(sizes)
-    one, other = (checkpoint.load(tmp_path / name)[1] for name in ("run", "whole"))
+    one, other = (checkpoint.load(tmp_path / run)[1] for run in ("run", "whole"))
     assert all(_equal(*pair) for pair in zip(_flat(one), _flat(other), strict=True))
+
+
+def test_a_budget_in_minutes_ends_with_a_checkpoint(corpus: Path, tmp_path: Path) -> None:
+    told: list[float] = []
+    state = loop.train(
+        "smoke",
+        corpus,
+        tmp_path / "run",
+        minutes=0.005,
+        workers=1,
+        progress=lambda _, share: told.append(share),
+    )
+    assert [share >= 1 for share in told] == [False] * (len(told) - 1) + [True]
+    assert checkpoint.load(tmp_path / "run")[0].step == state.step == len(told)

@@ -75,7 +75,7 @@ def save(
     state.code = revision()
     weights = io.BytesIO()
     torch.save({"layout": LAYOUT, "state": asdict(state), **tensors}, weights)
-    parts.write(run / f"{which}.pt", weights.getvalue(), part_bytes)
+    parts.write(run / f"{which}.pt", weights.getbuffer(), part_bytes)
     if which == LAST:
         readable = json.dumps(asdict(state), indent=2) + "\n"
         outputs.write_bytes(run / STATE, readable.encode(), overwrite=True)

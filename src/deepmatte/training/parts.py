@@ -12,7 +12,7 @@ from deepmatte import outputs
 from deepmatte.errors import BadInput
 
 
-def write(path: Path, content: bytes, part_bytes: int | None) -> None:
+def write(path: Path, content: bytes | memoryview, part_bytes: int | None) -> None:
     """Write a file, in parts of at most part_bytes if given, in place of what is there in either form.
 
     Raises BadOutput where the system refuses.

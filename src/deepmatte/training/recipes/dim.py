@@ -3,7 +3,8 @@
     deepmatte train dim --corpus CORPUS --output runs/dim --start vgg16-397923af.pth
 
 Three phases: the encoder–decoder alone until it converges, on the mean of the alpha-prediction and the
-compositional loss; then the refinement alone, the rest frozen; then all together. Adam at a constant 1e-5.
+compositional loss; then the refinement alone, the rest frozen; then all together. Adam at a constant 1e-5 in
+all three: weight_decay is 0, and AdamW without it is Adam, to the bit (tests/test_training_loop.py).
 The paper starts from ImageNet weights, which --start reads; without them 1e-5 is too low a rate to get
 anywhere, and dim_modern is the recipe to use.
 
