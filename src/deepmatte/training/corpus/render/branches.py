@@ -120,8 +120,8 @@ def wood_ribbons(
     parts = []
     bright = light.ambient + (1.1 - light.ambient) * free
     for number, (share, aside, level, opacity) in enumerate(_ROUND):
-        level = level if number else np.where(thick, level, 0.8)[:, None, None]
-        colours = np.clip(own * level * light.colour * bright[:, None, None], 0, 1)
+        shade = np.where(thick | (number > 0), level, 0.8)[:, None, None]
+        colours = np.clip(own * shade * light.colour * bright[:, None, None], 0, 1)
         shown = np.full((count, NODES), opacity) * (thick[:, None] if number else 1.0)
         parts.append(
             (lines[..., :2] + across * lean * (aside * widths)[..., None], widths * share, colours, shown)

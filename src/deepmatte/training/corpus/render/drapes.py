@@ -67,8 +67,8 @@ def hang(rng: Generator, values: dict[str, Any], tile: float) -> Sheet:
     else:
         depth, wide = depth * (0.25 if drape == "body" else 0.55), wide * (1 + 0.1 * depth**2)
     per = max(1, int(np.ceil(tile / (max(wide, high) / NODES))))
-    u = np.arange(max(1, round(wide / tile)) * per + 1) * (tile / per)
-    v = np.arange(max(1, round(high / tile)) * per + 1) * (tile / per)
+    u: Doubles = np.arange(max(1, round(wide / tile)) * per + 1, dtype=np.float64) * (tile / per)
+    v: Doubles = np.arange(max(1, round(high / tile)) * per + 1, dtype=np.float64) * (tile / per)
     s, t = (u / u[-1])[None, :], (v / v[-1])[:, None]
     grow = np.clip(0.25 + 1.1 * t, 0, 1) if drape in ("hung", "gathered") else np.ones_like(t)
     wander = _rough(rng, len(v), len(u), 2.5)
@@ -92,7 +92,7 @@ def hang(rng: Generator, values: dict[str, Any], tile: float) -> Sheet:
     if drape == "swag":
         sag = rng.uniform(0.1, 0.45) * 4 * s * (1 - s) * (0.4 + 0.6 * t)
         y = y * (0.75 + 0.25 * s) + sag
-    y = y - (0.5 * v[-1] if drape not in ("hung", "gathered") else v[-1] * 0.5)
+    y = y - 0.5 * v[-1]
     return _placed(rng, replace(_EMPTY, places=np.stack([x, y, z], axis=2), u=u, v=v), values)
 
 
@@ -170,4 +170,4 @@ def holes(rng: Generator, size: int, raggedness: float) -> Floats:
     field = field + raggedness * smooth_noise(rng, rng.uniform(15, 40), size, octaves=2)
     down, right = np.gradient(field)
     steep = np.sqrt(down**2 + right**2) + 1e-6
-    return np.clip((1.25 - field) / steep + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((1.25 - field) / steep + 0.5, 0, 1), dtype=np.float32)

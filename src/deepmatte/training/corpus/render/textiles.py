@@ -177,7 +177,7 @@ def fold_cover(cover: float, facing: Doubles) -> Doubles:
 
 def _toward(light: Light) -> Doubles:
     """Return where light comes from in the picture, longer where it grazes."""
-    return np.asarray(light.direction[:2] * 1.0)
+    return light.direction[:2]
 
 
 def _texels(tile: float, size: int) -> int:
@@ -267,7 +267,8 @@ def _fringe(rng: Generator, sheet: Sheet, colours: Doubles, width: float) -> Rib
 def _cut(rng: Generator, canvas: Canvas, size: int, assets: Assets, values: dict[str, Any]) -> Rendering:
     """Return what is drawn, cut to a body's silhouette and torn where values say so."""
     premultiplied, alpha = canvas.reduce()
-    kept, lit = np.ones((size, size), np.float32), np.float32(1.0)
+    kept: Floats = np.ones((size, size), np.float32)
+    lit: Floats = np.ones((1, 1, 1), np.float32)
     if values["drape"] == "body":
         cut_out = assets.mask(rng)
         if cut_out is None:
@@ -284,7 +285,7 @@ def _cut(rng: Generator, canvas: Canvas, size: int, assets: Assets, values: dict
 def _bulge(kept: Floats, size: int) -> Floats:
     """Return how squarely what is kept faces the viewer, as if filled out: (size, size) from 0 to 1."""
     depth = ndimage.distance_transform_edt(kept > 0.5) / size
-    return np.sqrt(1 - (1 - np.clip(depth / 0.16, 0, 1)) ** 2).astype(np.float32)
+    return np.asarray(np.sqrt(1 - (1 - np.clip(depth / 0.16, 0, 1)) ** 2), dtype=np.float32)
 
 
 def _garment(rng: Generator, size: int) -> Floats:
@@ -298,7 +299,7 @@ def _garment(rng: Generator, size: int) -> Floats:
     lean = rng.normal(0, 0.12) * y
     ends = 0.02 * smooth_noise(rng, 5, size, octaves=2)[[0, -1]]  # of columns, above and below
     inside = np.minimum(half - np.abs(x - lean), np.minimum(y - top - ends[0], low + ends[1] - y))
-    return np.clip(inside * size / 1.2 + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(inside * size / 1.2 + 0.5, 0, 1), dtype=np.float32)
 
 
 TEXTILES = (

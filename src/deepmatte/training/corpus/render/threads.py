@@ -134,7 +134,7 @@ def _slack(rng: Generator, lines: Doubles, far: float) -> Doubles:
         wave, phase = rng.integers(-3, 4, 2), rng.uniform(0, 2 * np.pi, 2)
         angle = 2 * np.pi * (lines @ wave)[..., None] + phase
         total += np.sin(angle) * rng.normal(0, 1, 2)
-    return far * total / np.sqrt(5)
+    return np.asarray(far * total / np.sqrt(5))
 
 
 def _crossings(lines: Doubles, thick: Doubles, cells: int, toward: Doubles) -> list[Ribbons]:
