@@ -159,6 +159,13 @@ def test_a_capsule_and_a_cube_cover_what_they_should():
         assert alpha.mean() == pytest.approx(0.25, rel=0.01)
 
 
+def test_a_large_face_has_no_gaps_that_show_what_lies_behind():
+    near = box((0.45, 0.45, 0.05), edge=0.02)
+    behind = box((0.45, 0.45, 0.05), edge=0.02).moved(np.eye(3), np.array([0.0, 0.0, -0.4]))
+    seen = view([near, behind], STRAIGHT_ON, 397)
+    assert (seen.which[30:-30, 30:-30] == 0).all()
+
+
 def test_the_nearer_solid_is_seen():
     ball = revolved(BALL)
     nearer = ball.moved(np.eye(3), np.array([0.1, 0.0, 0.5]), 0.3)

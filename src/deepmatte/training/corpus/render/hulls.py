@@ -22,7 +22,7 @@ from deepmatte.training.corpus.render.tubes import Camera
 Doubles = NDArray[np.float64]
 
 _APART_PX = 0.75
-_MOST = 1200  # places along a ring or a chain, at most
+_MOST = 2000  # places along a ring or a chain, at most
 _AROUND = np.linspace(0, 2 * np.pi, 49)
 
 
@@ -214,7 +214,9 @@ def _strewn(solid: Solid, camera: Camera, size: int) -> tuple[Doubles, Doubles, 
 def _steps(lengths_px: Doubles) -> Doubles:
     """Return positions along stretches of lengths (K,) in pixels that are closer than _APART_PX."""
     counts = np.ceil(lengths_px / _APART_PX).astype(np.intp)
-    counts = np.clip(counts, 1, max(1, _MOST // len(counts)))
+    counts = np.maximum(counts, 1)
+    if counts.sum() > _MOST:
+        counts = np.maximum(counts * _MOST // counts.sum(), 1)
     parts = [i + np.arange(count) / count for i, count in enumerate(counts)]
     return np.concatenate([*parts, [float(len(counts))]])
 

@@ -160,4 +160,6 @@ def _cutout(
     return material.finish.lit(colours, normals).astype(np.float32), covered
 
 
-SHAPE_SOLIDS = (Kind("solids", "shapes", solids, "vessels, tools, fruit, stones, toys; cut-outs", SOLIDS),)
+SHAPE_SOLIDS = (
+    Kind("solids", "shapes", solids, "vessels, tools, fruit, stones, toys; cut-outs", SOLIDS, version=2),
+)
