@@ -1,3 +1,4 @@
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from small_benchmark import make_benchmark
 from small_corpus import write_corpus
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from deepmatte import cli
 from deepmatte.training import loop
 from deepmatte.training.board import picture
 from deepmatte.training.composition import Batch
@@ -66,3 +68,22 @@ def test_a_picture_is_image_trimap_alpha_and_truth() -> None:
 def test_large_samples_are_shown_small() -> None:
     planes, alpha = torch.zeros(1, 7, 320, 320), torch.zeros(1, 1, 320, 320)
     assert picture(Batch(planes, planes, alpha, alpha), alpha).shape == (160, 640, 3)
+
+
+def test_without_tensorboard_a_run_says_so_and_goes_on(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "tensorboard" else find_spec(name, *rest),
+    )
+    command = ["train", "smoke", "--corpus", str(corpus), "--output", str(tmp_path / "run"), "--workers", "0"]
+    assert cli.main([*command, "--steps", "1"]) == 0
+    assert "note: tensorboard is not installed, so RUN/events is not written" in capsys.readouterr().err
+    assert not (tmp_path / "run/events").exists()
+    assert cli.main([*command, "--steps", "2", "--resume", "--no-tensorboard"]) == 0
+    printed = capsys.readouterr()
+    assert "2 steps, 4 samples" in printed.out
+    assert not printed.err

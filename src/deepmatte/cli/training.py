@@ -94,7 +94,7 @@ def _has_tensorboard(is_first: bool) -> bool:
 
 def _summary(state: Any) -> str:
     """Return what a run has come to, in one line."""
-    parts = [f"{state.step} steps", f"{state.samples} samples", f"{state.seconds / 60:.0f} min"]
+    parts = [f"{state.step} steps", f"{state.samples} samples", f"{state.seconds / 60:.1f} min"]
     if state.seconds:
         parts.append(f"{state.waited / state.seconds:.0%} of it lost waiting for data")
     if state.evaluations:
