@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 # A sample has at least this share of unknown pixels to learn from.
 _LEAST_UNKNOWN = 0.005
+# Samples that a CPU makes at once: more do not fit in its caches (docs/decisions/composition.md).
+_ON_A_CPU = 2
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,7 @@ def draw_batch(
     """
     shelf = shelf or Shelf(torch.device("cpu"))
     rngs = rng.spawn(count)
-    # A CPU makes them one by one, or they would not fit in its caches: twice as fast.
-    together = 1 if shelf.device.type == "cpu" else count
+    together = _ON_A_CPU if shelf.device.type == "cpu" else count
     samples = Samples.join(
         [
             draw_samples(library, mix, size, rngs[first : first + together], shelf)

@@ -112,7 +112,7 @@ def _show(samples: Sequence[_Sample], crop: int, size: int, shelf: Shelf) -> tup
 
 def _dilate(alpha: Tensor, bands: Sequence[int]) -> Tensor:
     """Return trimaps, unknown as far around soft pixels as the bands say: trimap.from_alpha for tensors."""
-    limits = torch.tensor(bands, device=alpha.device)[:, None, None] ** 2
+    limits = torch.tensor(bands, dtype=torch.int32, device=alpha.device)[:, None, None] ** 2
     is_opaque, is_clear = (square_depths(alpha == value, bands) > limits for value in (1, 0))
     unknown = torch.full_like(alpha, trimap.UNKNOWN, dtype=torch.uint8)
     return unknown.masked_fill_(is_opaque, trimap.FOREGROUND).masked_fill_(is_clear, trimap.BACKGROUND)
