@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-
 # Twice the square of one more than this is the largest number of 16 bits that is needed.
 _SHORT = 126
 
