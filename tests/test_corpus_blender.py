@@ -12,8 +12,9 @@ import pytest
 
 from deepmatte import cli
 from deepmatte.errors import MatteError
-from deepmatte.training.corpus.render import KINDS, USUAL, blender, staging
-from deepmatte.training.corpus.render.blender import FINER, Mesh, Stage, develop, linear
+from deepmatte.training.corpus.render import KINDS, USUAL
+from deepmatte.training.corpus.render.blender import engine, staging
+from deepmatte.training.corpus.render.blender.engine import FINER, Mesh, Stage, develop, linear
 from deepmatte.training.corpus.render.job import Job
 from deepmatte.training.corpus.render.rendering import Assets
 
@@ -30,7 +31,7 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
         f"#!{sys.executable}\nimport os, sys\nimport numpy as np\nfolder = sys.argv[2]\n{lines}\n"
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv(blender.PYTHON, str(program))
+    monkeypatch.setenv(engine.PYTHON, str(program))
 
 
 def test_the_picture_of_the_process_is_read_and_developed(
@@ -42,7 +43,7 @@ def test_the_picture_of_the_process_is_read_and_developed(
         "p = np.zeros((74, 74, 4), np.float32)\np[:37] = 0.25, 0.1, 0, 0.5\n"
         "np.save(folder + '/picture.npy', p)",
     )
-    colours, alpha = blender.render(PLAIN, SIDE)
+    colours, alpha = engine.render(PLAIN, SIDE)
     np.testing.assert_allclose(alpha[:18], 0.5)
     np.testing.assert_allclose(alpha[18], 0.25)
     np.testing.assert_allclose(alpha[19:], 0)
@@ -53,7 +54,7 @@ def test_what_is_staged_is_handed_over(tmp_path: Path, monkeypatch: pytest.Monke
     kept = tmp_path / "kept"
     stand_in(tmp_path, monkeypatch, f"import shutil\nshutil.copytree(folder, {str(kept)!r})\nsys.exit(3)")
     with pytest.raises(MatteError):
-        blender.render(PLAIN, SIDE)
+        engine.render(PLAIN, SIDE)
     arrays, settings = np.load(kept / "scene.npz"), json.loads((kept / "scene.json").read_text())
     # x to the right, y away, z upwards about the picture's middle
     np.testing.assert_allclose(arrays["vertices0"], [[0.5, 0, 0.5], [-0.5, 0, -0.5], [-0.5, -1, 0.5]])
@@ -81,21 +82,21 @@ def test_a_process_that_fails_is_told_in_one_line(
 ) -> None:
     stand_in(tmp_path, monkeypatch, lines)
     with pytest.raises(MatteError, match=message) as told:
-        blender.render(PLAIN, SIDE)
+        engine.render(PLAIN, SIDE)
     assert "\n" not in str(told.value)
 
 
 def test_an_interpreter_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(blender.PYTHON, "/none/python")
+    monkeypatch.setenv(engine.PYTHON, "/none/python")
     with pytest.raises(MatteError, match="/none/python cannot be run"):
-        blender.render(PLAIN, SIDE)
+        engine.render(PLAIN, SIDE)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_blender_the_command_names_what_to_install(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv(blender.PYTHON, raising=False)
+    monkeypatch.delenv(engine.PYTHON, raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MatteError, match="bpy"):
         Job((name,), 1, SIDE)
@@ -119,7 +120,7 @@ def test_the_same_seed_stages_the_same_scene(name: str, monkeypatch: pytest.Monk
         alpha = np.linspace(0, 0.9, size * size, dtype=np.float32).reshape(size, size)
         return np.zeros((size, size, 3), np.float32), alpha
 
-    monkeypatch.setattr(staging.blender, "render", keep)
+    monkeypatch.setattr(staging.engine, "render", keep)
     for index in (0, 0, 1):
         KINDS[name].render(5, index, SIDE, Assets())
     first, second, other = stages
@@ -146,7 +147,7 @@ def test_bright_colours_are_held_back_and_linear_ones_come_back() -> None:
         np.testing.assert_allclose(linear(develop(picture)[0]), grey, atol=1e-5)
 
 
-HAS_BLENDER = blender.PYTHON in os.environ or importlib.util.find_spec("bpy") is not None
+HAS_BLENDER = engine.PYTHON in os.environ or importlib.util.find_spec("bpy") is not None
 
 
 @pytest.mark.skipif(not HAS_BLENDER, reason="bpy is not installed: pip install 'deepmatte[blender]'")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deepmatte.training.corpus.render import KINDS
-from deepmatte.training.corpus.render.blades import FORMS, Foliage, Lobe, blade, leaf_atlas, lobes_of
-from deepmatte.training.corpus.render.foliage import openness
+from deepmatte.training.corpus.render.foliage.blades import FORMS, Foliage, Lobe, blade, leaf_atlas, lobes_of
+from deepmatte.training.corpus.render.foliage.leaves import openness
 from deepmatte.training.corpus.render.light import Light
 from deepmatte.training.corpus.render.quads import Quads, atlas_of, draw_quads, halvings
 from deepmatte.training.corpus.render.ribbons import Canvas

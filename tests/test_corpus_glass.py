@@ -6,11 +6,11 @@ import pytest
 from deepmatte import images
 from deepmatte.pixels import to_bytes
 from deepmatte.training.corpus.render import KINDS
-from deepmatte.training.corpus.render.bubbles import mirrored_by_film
-from deepmatte.training.corpus.render.glazing import Layers, bent_through, tinted
+from deepmatte.training.corpus.render.glass.bubbles import mirrored_by_film
+from deepmatte.training.corpus.render.glass.glazing import Layers, bent_through, tinted
+from deepmatte.training.corpus.render.glass.vessels import View, vessel_of, wall_of
 from deepmatte.training.corpus.render.rendering import Assets
 from deepmatte.training.corpus.render.surroundings import fresnel, some_surroundings, through_wall
-from deepmatte.training.corpus.render.vessels import View, vessel_of, wall_of
 
 GLASSES = [name for name, kind in KINDS.items() if kind.group == "glass"]
 SIZE = 97

@@ -5,7 +5,8 @@ import pytest
 
 from deepmatte.training.corpus.render import light as lights
 from deepmatte.training.corpus.render.bodies import Cone, outside, surface_of, unit
-from deepmatte.training.corpus.render.growth import (
+from deepmatte.training.corpus.render.light import Light
+from deepmatte.training.corpus.render.strands.growth import (
     Fall,
     Strands,
     Wave,
@@ -14,7 +15,6 @@ from deepmatte.training.corpus.render.growth import (
     grow_locks,
     together,
 )
-from deepmatte.training.corpus.render.light import Light
 
 BALL = Cone((0.5, 0.4, 0.0), (0.5, 0.4, 0.0), (0.2, 0.2), "head")
 CALM = Fall(0.5, 1.0, 0.0, 0.0)

@@ -7,16 +7,16 @@ from deepmatte import images
 from deepmatte.training.corpus.render import KINDS
 from deepmatte.training.corpus.render.bodies import unit
 from deepmatte.training.corpus.render.coverage import Mask, Pen, polygon, rounded_box
-from deepmatte.training.corpus.render.hulls import box, faceted, outlines, revolved, swept, view
-from deepmatte.training.corpus.render.letters import set_words, some_word, strokes
 from deepmatte.training.corpus.render.light import Light
 from deepmatte.training.corpus.render.materials import MATERIALS, TEXTURE, some_material
-from deepmatte.training.corpus.render.objects import OBJECTS
-from deepmatte.training.corpus.render.perforations import CUTOUTS, grid, hole
-from deepmatte.training.corpus.render.plates import Plate, bent, render_plate
 from deepmatte.training.corpus.render.rendering import Assets
 from deepmatte.training.corpus.render.ribbons import Canvas
-from deepmatte.training.corpus.render.scaffolds import STRUCTURES, ring
+from deepmatte.training.corpus.render.shapes.hulls import box, faceted, outlines, revolved, swept, view
+from deepmatte.training.corpus.render.shapes.letters import set_words, some_word, strokes
+from deepmatte.training.corpus.render.shapes.objects import OBJECTS
+from deepmatte.training.corpus.render.shapes.perforations import CUTOUTS, grid, hole
+from deepmatte.training.corpus.render.shapes.plates import Plate, bent, render_plate
+from deepmatte.training.corpus.render.shapes.scaffolds import STRUCTURES, ring
 from deepmatte.training.corpus.render.tubes import Camera, draw_tubes, tubes_of
 
 NAMES = ("text", "wires", "holes", "solids")

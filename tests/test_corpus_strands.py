@@ -9,7 +9,7 @@ from deepmatte.training.corpus.render import KINDS
 from deepmatte.training.corpus.render.bodies import Cone, surface_of
 from deepmatte.training.corpus.render.figures import person
 from deepmatte.training.corpus.render.rendering import Assets
-from deepmatte.training.corpus.render.strands import is_behind, scalp_roots
+from deepmatte.training.corpus.render.strands.hair import is_behind, scalp_roots
 
 STRANDS = [name for name, kind in KINDS.items() if kind.group == "strands"]
 SIZE = 72

@@ -5,13 +5,13 @@ import pytest
 
 from deepmatte import images
 from deepmatte.training.corpus.render import KINDS
-from deepmatte.training.corpus.render.drapes import DRAPE, Sheet, hang, sheet_quads
-from deepmatte.training.corpus.render.lacework import border_tile, lace_tile
 from deepmatte.training.corpus.render.quads import atlas_of, draw_quads, halvings
 from deepmatte.training.corpus.render.rendering import Assets, pick
 from deepmatte.training.corpus.render.ribbons import Canvas
-from deepmatte.training.corpus.render.textiles import fold_cover
-from deepmatte.training.corpus.render.threads import MESHES, STITCHES, knit_tile, net_tile
+from deepmatte.training.corpus.render.textiles.cloth import fold_cover
+from deepmatte.training.corpus.render.textiles.drapes import DRAPE, Sheet, hang, sheet_quads
+from deepmatte.training.corpus.render.textiles.lacework import border_tile, lace_tile
+from deepmatte.training.corpus.render.textiles.threads import MESHES, STITCHES, knit_tile, net_tile
 
 STRAIGHT = {"knots": 0.0, "slack": 0.0, "twist": 0.0, "fuzz": 0.0, "toward": np.array([-0.6, -0.8])}
 LACE = {

@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 
-from deepmatte.training.corpus.render.branches import NODES, Fork, fork, read, stem, together, wood_ribbons
+from deepmatte.training.corpus.render.foliage.branches import (
+    NODES,
+    Fork,
+    fork,
+    read,
+    stem,
+    together,
+    wood_ribbons,
+)
+from deepmatte.training.corpus.render.foliage.trees import TREES, grow_tree
 from deepmatte.training.corpus.render.light import Light
-from deepmatte.training.corpus.render.trees import TREES, grow_tree
 
 LAMP = Light(np.array([0.6, -0.8, 0.0]), np.ones(3), 0.4, 0.0, 0.0)
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from deepmatte.training.corpus.render import KINDS, drops, sheets, volumes
-from deepmatte.training.corpus.render.drops import Drops, Gleam
-from deepmatte.training.corpus.render.fire import heat_colours
+from deepmatte.training.corpus.render import KINDS
 from deepmatte.training.corpus.render.noise import spline
-from deepmatte.training.corpus.render.splashes import field_of
+from deepmatte.training.corpus.render.vapour import drops, sheets, volumes
+from deepmatte.training.corpus.render.vapour.drops import Drops, Gleam
+from deepmatte.training.corpus.render.vapour.fire import heat_colours
+from deepmatte.training.corpus.render.vapour.splashes import field_of
 
 VAPOURS = [name for name, kind in KINDS.items() if kind.group == "vapour"]
 SIZE = 97

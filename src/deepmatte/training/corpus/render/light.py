@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deepmatte.pixels import AnyArray
 from deepmatte.training.corpus.render.bodies import unit
-from deepmatte.training.corpus.render.rendering import Generator
+from deepmatte.training.corpus.render.rendering import Assets, Generator
 
 Doubles = NDArray[np.float64]
 Palette = tuple[tuple[tuple[int, int, int], tuple[int, int, int]], ...]
@@ -161,3 +161,13 @@ def tones_of(rng: Generator, photograph: AnyArray) -> Doubles:
     order = np.argsort(spot.sum(axis=1), kind="stable")
     dark, light = (spot[order[int(share * (len(order) - 1))]] for share in (0.25, 0.85))
     return np.asarray(np.stack([np.minimum(dark, light * 0.85), light]).clip(0.02, 1))
+
+
+def choose_tones(rng: Generator, source: str, assets: Assets, palette: Palette) -> Doubles:
+    """Return root and tip colours (2, 3) from a photograph, from nowhere ("vivid") or from a palette."""
+    photograph = assets.photograph(rng)
+    if source == "vivid":
+        return vivid(rng)
+    if source == "photograph" and photograph is not None:
+        return tones_of(rng, photograph)
+    return tones(rng, palette)

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from deepmatte.training.corpus.render.glazing import Glass, Layers, bent_through, ringed, walled
-from deepmatte.training.corpus.render.labels import cap, label
+from deepmatte.training.corpus.render.glass.glazing import Glass, Layers, bent_through, ringed, walled
+from deepmatte.training.corpus.render.glass.labels import cap, label
+from deepmatte.training.corpus.render.glass.vessels import Vessel, View, Wall, vessel_of, view_of, wall_of
 from deepmatte.training.corpus.render.light import tones_of, vivid
 from deepmatte.training.corpus.render.rendering import (
     Assets,
@@ -21,7 +22,6 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.surroundings import Surroundings, some_surroundings
-from deepmatte.training.corpus.render.vessels import Vessel, View, Wall, vessel_of, view_of, wall_of
 
 Doubles = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from deepmatte.grids import enlarge
 from deepmatte.training.corpus.render import light as lights
-from deepmatte.training.corpus.render.blades import FACES, FORMS, Foliage, leaf_atlas
 from deepmatte.training.corpus.render.bodies import unit
+from deepmatte.training.corpus.render.foliage.blades import FACES, FORMS, Foliage, leaf_atlas
 from deepmatte.training.corpus.render.light import Light, some_light
 from deepmatte.training.corpus.render.quads import Atlas, Indices, Quads, draw_quads
 from deepmatte.training.corpus.render.rendering import (
@@ -29,7 +29,6 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import SUPERSAMPLING, Canvas, Ribbons
-from deepmatte.training.corpus.render.strands import choose_tones
 
 Doubles = NDArray[np.float64]
 
@@ -81,7 +80,7 @@ def leaves(rng: Generator, size: int, assets: Assets) -> Rendering:
     if values["behind"]:
         light = replace(light, direction=light.direction * np.array([1, 1, -1.0]))
     palette = lights.AUTUMN if values["colour"] == "autumn" else lights.LEAVES
-    tones = choose_tones(rng, values["colour"], assets, palette)
+    tones = lights.choose_tones(rng, values["colour"], assets, palette)
     if values["colour"] == "photograph":
         tones = tones * np.array([0.9, 1.0, 0.8])
     stems, grown = grow(rng, values)
@@ -96,7 +95,7 @@ def leaves(rng: Generator, size: int, assets: Assets) -> Rendering:
     shade = openness(grown.bases + 0.5 * grown.lengths[:, None] * grown.ways, grown.lengths, light)
     tiles = rng.integers(_VARIANTS, size=len(grown.lengths))
     quads = leaf_quads(rng, grown, (atlas, breadths, tiles), light, shade, values, size)
-    bark = choose_tones(rng, "natural", assets, lights.BARK)
+    bark = lights.choose_tones(rng, "natural", assets, lights.BARK)
     wood = stem_ribbons(rng, stems, (0.3 * bark + 0.7 * tones) if rng.random() < 0.7 else bark, light, values)
     canvas = Canvas(size)
     depth = stems[:, :, 2].mean(axis=1)

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from deepmatte.training.corpus.render import drops, volumes
-from deepmatte.training.corpus.render.drops import Drops
+from deepmatte.training.corpus.render.light import choose_tones
 from deepmatte.training.corpus.render.noise import sample, smooth_noise
 from deepmatte.training.corpus.render.rendering import (
     Assets,
@@ -20,7 +19,8 @@ from deepmatte.training.corpus.render.rendering import (
     from_premultiplied,
     pick,
 )
-from deepmatte.training.corpus.render.strands import choose_tones
+from deepmatte.training.corpus.render.vapour import drops, volumes
+from deepmatte.training.corpus.render.vapour.drops import Drops
 
 Doubles = NDArray[np.float64]
 

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmatte.pixels import AnyArray
+from deepmatte.training.corpus.render.glass.vessels import Vessel, View, Wall
 from deepmatte.training.corpus.render.light import tones_of, vivid
 from deepmatte.training.corpus.render.noise import sample, smooth_noise
 from deepmatte.training.corpus.render.rendering import Generator
 from deepmatte.training.corpus.render.surroundings import Surroundings, fresnel
-from deepmatte.training.corpus.render.vessels import Vessel, View, Wall
 
 Doubles = NDArray[np.float64]
 

@@ -9,11 +9,9 @@ from scipy import ndimage
 from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render import light as lights
 from deepmatte.training.corpus.render.coverage import Mask, Pen, polygon, rounded_box
-from deepmatte.training.corpus.render.letters import set_words, some_word
 from deepmatte.training.corpus.render.light import Light, some_light
 from deepmatte.training.corpus.render.materials import some_material
 from deepmatte.training.corpus.render.noise import smooth_noise
-from deepmatte.training.corpus.render.plates import Plate, bent, render_plate
 from deepmatte.training.corpus.render.rendering import (
     Assets,
     Choice,
@@ -26,6 +24,8 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons
+from deepmatte.training.corpus.render.shapes.letters import set_words, some_word
+from deepmatte.training.corpus.render.shapes.plates import Plate, bent, render_plate
 from deepmatte.training.corpus.render.tubes import draw_tubes, tubes_of
 
 Doubles = NDArray[np.float64]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmatte.training.corpus.render.figures import ANIMALS
-from deepmatte.training.corpus.render.hulls import Solid, box, faceted, revolved, swept
 from deepmatte.training.corpus.render.rendering import Generator
+from deepmatte.training.corpus.render.shapes.hulls import Solid, box, faceted, revolved, swept
 
 Doubles = NDArray[np.float64]
 

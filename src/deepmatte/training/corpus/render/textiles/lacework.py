@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render.rendering import Generator
 from deepmatte.training.corpus.render.ribbons import Ribbons
-from deepmatte.training.corpus.render.threads import cords, net_tile, tile_of
+from deepmatte.training.corpus.render.textiles.threads import cords, net_tile, tile_of
 
 Doubles = NDArray[np.float64]
 

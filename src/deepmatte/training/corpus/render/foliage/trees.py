@@ -7,10 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmatte.training.corpus.render import light as lights
-from deepmatte.training.corpus.render.blades import FACES, Foliage, leaf_atlas
 from deepmatte.training.corpus.render.bodies import unit
-from deepmatte.training.corpus.render.branches import Fork, Wood, fork, read, stem, together, wood_ribbons
-from deepmatte.training.corpus.render.foliage import Leaves, cast_shadow, openness
+from deepmatte.training.corpus.render.foliage.blades import FACES, Foliage, leaf_atlas
+from deepmatte.training.corpus.render.foliage.branches import (
+    Fork,
+    Wood,
+    fork,
+    read,
+    stem,
+    together,
+    wood_ribbons,
+)
+from deepmatte.training.corpus.render.foliage.leaves import Leaves, cast_shadow, openness
 from deepmatte.training.corpus.render.light import Light, some_light
 from deepmatte.training.corpus.render.quads import Atlas, Indices, Quads, draw_quads
 from deepmatte.training.corpus.render.rendering import (
@@ -25,7 +33,6 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import SUPERSAMPLING, Canvas, Ribbons, joined
-from deepmatte.training.corpus.render.strands import choose_tones
 
 Doubles = NDArray[np.float64]
 
@@ -65,7 +72,7 @@ def trees(rng: Generator, size: int, assets: Assets) -> Rendering:
         light = replace(light, direction=light.direction * np.array([1, 1, -1.0]))
     levels = grow_tree(rng, values)
     wood, scale = _framed(rng, together(levels), values["view"] == "whole")
-    bark = choose_tones(rng, "natural", assets, lights.BARK)
+    bark = lights.choose_tones(rng, "natural", assets, lights.BARK)
     canvas = Canvas(size)
     middles = wood.lines.mean(axis=1)
     free = openness(middles, np.maximum(wood.reach * 0.2, 1e-3), light)
@@ -77,7 +84,7 @@ def trees(rng: Generator, size: int, assets: Assets) -> Rendering:
     ends = Wood(*(getattr(wood, name)[-last:] for name in vars(wood)))
     grown = _leaves_on(rng, ends, values, scale)
     palette = lights.AUTUMN if values["colour"] == "autumn" else lights.LEAVES
-    tones = choose_tones(rng, values["colour"], assets, palette)
+    tones = lights.choose_tones(rng, values["colour"], assets, palette)
     form = "needles" if values["habit"] == "conifer" else str(
         rng.choice(["oval", "lanceolate", "pinnate", "palmate", "toothed"])
     )  # fmt: skip
@@ -216,12 +223,14 @@ def twigs(rng: Generator, size: int, assets: Assets) -> Rendering:
     wood = together(levels)
     if values["from"] == "side" and rng.random() < 0.5:
         wood.lines[..., 0] = 1 - wood.lines[..., 0]
-    tones = choose_tones(rng, values["colour"], assets, lights.BARK)
+    tones = lights.choose_tones(rng, values["colour"], assets, lights.BARK)
     canvas = Canvas(size)
     free = 0.5 + 0.5 * openness(wood.lines.mean(axis=1), 0.1 * wood.reach, light)
     canvas.draw(_spikes(rng, wood, int(values["thorns"]), tones, light))
     canvas.draw(wood_ribbons(rng, wood, tones, light, size, free))
-    canvas.draw(_buds(rng, wood, values["buds"], choose_tones(rng, "natural", assets, lights.AUTUMN), light))
+    canvas.draw(
+        _buds(rng, wood, values["buds"], lights.choose_tones(rng, "natural", assets, lights.AUTUMN), light)
+    )
     return from_premultiplied(*canvas.reduce(), values)
 
 

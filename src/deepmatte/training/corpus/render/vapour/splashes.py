@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from deepmatte.grids import reduce_by
-from deepmatte.training.corpus.render.glazing import Layers, tinted
+from deepmatte.training.corpus.render.glass.glazing import Layers, tinted
 from deepmatte.training.corpus.render.light import tones_of, vivid
 from deepmatte.training.corpus.render.noise import smooth_noise
 from deepmatte.training.corpus.render.rendering import (

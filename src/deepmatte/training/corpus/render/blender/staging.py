@@ -7,15 +7,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from deepmatte.training.corpus.render import blender
 from deepmatte.training.corpus.render import light as lights
-from deepmatte.training.corpus.render.blender import Fibres, Mesh, Stage, linear
-from deepmatte.training.corpus.render.blender_child import FROM_VIEWER
+from deepmatte.training.corpus.render.blender import engine
+from deepmatte.training.corpus.render.blender.engine import Fibres, Mesh, Stage, linear
+from deepmatte.training.corpus.render.blender.scene import FROM_VIEWER
 from deepmatte.training.corpus.render.bodies import Cone, outside, unit
 from deepmatte.training.corpus.render.figures import ANIMALS, Figure, person
-from deepmatte.training.corpus.render.hulls import Solid, revolved, swept
 from deepmatte.training.corpus.render.noise import smooth_noise
-from deepmatte.training.corpus.render.objects import OBJECTS
 from deepmatte.training.corpus.render.rendering import (
     Assets,
     Choice,
@@ -27,7 +25,9 @@ from deepmatte.training.corpus.render.rendering import (
     from_premultiplied,
     pick,
 )
-from deepmatte.training.corpus.render.strands import CURLS, FLYAWAYS, HAIR, choose_tones, long_hair
+from deepmatte.training.corpus.render.shapes.hulls import Solid, revolved, swept
+from deepmatte.training.corpus.render.shapes.objects import OBJECTS
+from deepmatte.training.corpus.render.strands.hair import CURLS, FLYAWAYS, HAIR, long_hair
 from deepmatte.training.corpus.render.tubes import Camera, some_camera
 
 Doubles = NDArray[np.float64]
@@ -79,7 +79,7 @@ def blender_fur(rng: Generator, size: int, assets: Assets) -> Rendering:
         rng.normal(0, 0.12),
         rng.normal(0, 0.6 if values["body"] != "side" else 0.25),
     )
-    tones = linear(choose_tones(rng, values["colour"], assets, lights.FUR))
+    tones = linear(lights.choose_tones(rng, values["colour"], assets, lights.FUR))
     body = _melted(list(figure.cones), {"Base Color": [*(tones[0] * 0.7).tolist(), 1.0], "Roughness": 0.9})
     fibres = _fur(rng, figure, values, tones)
     return _rendered(rng, size, assets, values, [body, *_eyes(rng, figure)], fibres)
@@ -92,7 +92,7 @@ def blender_hair(rng: Generator, size: int, assets: Assets) -> Rendering:
     yaw = {"front": 0.0, "side": np.pi / 2, "back": np.pi}[values["view"]] + rng.normal(0, 0.4)
     centre = (rng.uniform(0.4, 0.6), rng.uniform(0.32, 0.5))
     figure = person(rng).placed(values["head_px"] / 512, centre, rng.normal(0, 0.1), yaw)
-    tones = linear(choose_tones(rng, values["colour"], assets, lights.HAIR))
+    tones = linear(lights.choose_tones(rng, values["colour"], assets, lights.HAIR))
     grown = long_hair(rng, figure, values).strands
     # More strands than are grown: each has companions, but those that have left their lock.
     locked = grown.places[~grown.is_stray]
@@ -179,7 +179,7 @@ def _rendered(
         bounces,
         is_clear=fibres is None,
     )
-    return from_premultiplied(*blender.render(stage, size), values)
+    return from_premultiplied(*engine.render(stage, size), values)
 
 
 def _room(rng: Generator, assets: Assets) -> Doubles:
@@ -334,7 +334,7 @@ STAGED = (
         blender_fur,
         "furry animals and toys in three dimensions",
         FUR_3D,
-        needs=blender.require,
+        needs=engine.require,
     ),
     Kind(
         "blender-hair",
@@ -342,7 +342,7 @@ STAGED = (
         blender_hair,
         "people's hair in three dimensions",
         HAIR_3D,
-        needs=blender.require,
+        needs=engine.require,
     ),
     Kind(
         "blender-glass",
@@ -350,6 +350,6 @@ STAGED = (
         blender_glass,
         "vessels, balls and crystals of glass",
         GLASS_3D,
-        needs=blender.require,
+        needs=engine.require,
     ),
 )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmatte.training.corpus.render.glass.vessels import Vessel, View, Wall
 from deepmatte.training.corpus.render.rendering import Generator
 from deepmatte.training.corpus.render.surroundings import Surroundings, fresnel, through_wall
-from deepmatte.training.corpus.render.vessels import Vessel, View, Wall
 
 Doubles = NDArray[np.float64]
 

@@ -9,8 +9,6 @@ from scipy import ndimage
 from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render import light as lights
 from deepmatte.training.corpus.render.bodies import surface_of_mask
-from deepmatte.training.corpus.render.drapes import DRAPE, Sheet, hang, holes, shade, sheet_quads
-from deepmatte.training.corpus.render.lacework import border_tile, lace_tile
 from deepmatte.training.corpus.render.light import Light, some_light
 from deepmatte.training.corpus.render.noise import sample, smooth_noise
 from deepmatte.training.corpus.render.paint import outline
@@ -27,7 +25,9 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons
-from deepmatte.training.corpus.render.threads import MESHES, STITCHES, knit_tile, net_tile
+from deepmatte.training.corpus.render.textiles.drapes import DRAPE, Sheet, hang, holes, shade, sheet_quads
+from deepmatte.training.corpus.render.textiles.lacework import border_tile, lace_tile
+from deepmatte.training.corpus.render.textiles.threads import MESHES, STITCHES, knit_tile, net_tile
 
 Doubles = NDArray[np.float64]
 

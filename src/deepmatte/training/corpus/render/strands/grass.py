@@ -20,7 +20,6 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons, joined
-from deepmatte.training.corpus.render.strands import choose_tones
 
 Doubles = NDArray[np.float64]
 
@@ -43,7 +42,7 @@ def grass(rng: Generator, size: int, assets: Assets) -> Rendering:
     """Draw a tuft of grass or the edge of a meadow."""
     values = pick(rng, GRASS)
     light = some_light(rng)
-    tones = choose_tones(rng, values["colour"], assets, lights.GRASS)
+    tones = lights.choose_tones(rng, values["colour"], assets, lights.GRASS)
     straw = lights.tones(rng, lights.GRASS[-1:])
     count = int(values["blades"])
     depth = np.sort(rng.random(count))  # 0 far, 1 near

@@ -14,7 +14,6 @@ from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render import light as lights
 from deepmatte.training.corpus.render.bodies import Surface, surface_of, unit
 from deepmatte.training.corpus.render.figures import Figure, person
-from deepmatte.training.corpus.render.growth import Fall, Strands, Wave, fill_locks, grow_locks, together
 from deepmatte.training.corpus.render.light import Light, some_light
 from deepmatte.training.corpus.render.paint import hairline, outline, paint_person
 from deepmatte.training.corpus.render.rendering import (
@@ -29,6 +28,14 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons, joined, rounded
+from deepmatte.training.corpus.render.strands.growth import (
+    Fall,
+    Strands,
+    Wave,
+    fill_locks,
+    grow_locks,
+    together,
+)
 
 Doubles = NDArray[np.float64]
 
@@ -129,7 +136,7 @@ def _person(
     light = some_light(rng)
     light = light if rim is None else replace(light, rim=rim)
     look = Look(
-        choose_tones(rng, values["colour"], assets, lights.HAIR),
+        lights.choose_tones(rng, values["colour"], assets, lights.HAIR),
         rng.uniform(0.1, 0.35),
         light,
         values["width_px"] / 512,
@@ -286,17 +293,7 @@ def ribbons_of(rng: Generator, strands: Strands, look: Look, own: Doubles | None
     return Ribbons(strands.places[..., :2], widths, lit, np.minimum(opacities, 1))
 
 
-def choose_tones(rng: Generator, source: str, assets: Assets, palette: lights.Palette) -> Doubles:
-    """Return root and tip colours (2, 3) from a photograph, from nowhere ("vivid") or from a palette."""
-    photograph = assets.photograph(rng)
-    if source == "vivid":
-        return lights.vivid(rng)
-    if source == "photograph" and photograph is not None:
-        return lights.tones_of(rng, photograph)
-    return lights.tones(rng, palette)
-
-
-STRANDS = (
+HAIRS = (
     Kind("hair", "strands", hair, "people with long hair", HAIR),
     Kind("curls", "strands", curls, "people with curls", CURLS),
     Kind("flyaways", "strands", flyaways, "people with combed hair and many fly-aways", FLYAWAYS),

@@ -20,7 +20,7 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas
-from deepmatte.training.corpus.render.scaffolds import STRUCTURES
+from deepmatte.training.corpus.render.shapes.scaffolds import STRUCTURES
 from deepmatte.training.corpus.render.tubes import Camera, Tubes, draw_tubes, some_camera, tubes_of
 
 Doubles = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmatte.pixels import Floats
-from deepmatte.training.corpus.render import sheets, volumes
+from deepmatte.training.corpus.render.light import choose_tones
 from deepmatte.training.corpus.render.noise import smooth_noise
 from deepmatte.training.corpus.render.rendering import (
     Assets,
@@ -19,8 +19,8 @@ from deepmatte.training.corpus.render.rendering import (
     from_premultiplied,
     pick,
 )
-from deepmatte.training.corpus.render.sheets import Sheet
-from deepmatte.training.corpus.render.strands import choose_tones
+from deepmatte.training.corpus.render.vapour import sheets, volumes
+from deepmatte.training.corpus.render.vapour.sheets import Sheet
 
 Doubles = NDArray[np.float64]
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from deepmatte.training.corpus.render import sheets, volumes
 from deepmatte.training.corpus.render.noise import smooth_noise
 from deepmatte.training.corpus.render.rendering import (
     Assets,
@@ -20,7 +19,8 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons
-from deepmatte.training.corpus.render.sheets import Sheet
+from deepmatte.training.corpus.render.vapour import sheets, volumes
+from deepmatte.training.corpus.render.vapour.sheets import Sheet
 
 Doubles = NDArray[np.float64]
 

@@ -18,7 +18,6 @@ from deepmatte.training.corpus.render.bodies import (
     unit,
 )
 from deepmatte.training.corpus.render.figures import ANIMALS, Figure
-from deepmatte.training.corpus.render.growth import Strands, grow_fur
 from deepmatte.training.corpus.render.light import some_light
 from deepmatte.training.corpus.render.noise import sample, smooth_noise
 from deepmatte.training.corpus.render.paint import paint_fur, photograph_field, soft_outline, strewn_field
@@ -34,7 +33,8 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons
-from deepmatte.training.corpus.render.strands import Look, choose_tones, ribbons_of
+from deepmatte.training.corpus.render.strands.growth import Strands, grow_fur
+from deepmatte.training.corpus.render.strands.hair import Look, ribbons_of
 
 Doubles = NDArray[np.float64]
 
@@ -139,9 +139,9 @@ def _field(rng: Generator, surface: Surface, assets: Assets, values: dict[str, A
     photograph = assets.photograph(rng)
     if values["colour"] == "photograph" and photograph is not None and rng.random() < 0.5:
         return photograph_field(rng, photograph, rng.uniform(1, 12))
-    first = choose_tones(rng, values["colour"], assets, lights.FUR)
+    first = lights.choose_tones(rng, values["colour"], assets, lights.FUR)
     near = first[1] * rng.uniform(0.55, 1.25) + rng.normal(0, 0.03, 3)
-    second = near if rng.random() < 0.6 else choose_tones(rng, values["colour"], assets, lights.FUR)[1]
+    second = near if rng.random() < 0.6 else lights.choose_tones(rng, values["colour"], assets, lights.FUR)[1]
     field = strewn_field(rng, surface, first[1], np.clip(second, 0.02, 1), values["mottle"] ** 2)
     belly = np.clip(surface.normal[..., 1:2] * 1.5 - 0.3, 0, 1) * (rng.random() < 0.4)
     return (field + belly * 0.6 * (0.92 - field)).astype(np.float32)

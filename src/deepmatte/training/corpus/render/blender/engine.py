@@ -1,6 +1,6 @@
 """Scenes for Blender, rendered by its Cycles in a process of its own, and its pictures developed.
 
-Blender comes as the Python module `bpy`. It is never imported here: `blender_child` runs in another process,
+Blender comes as the Python module `bpy`. It is never imported here: `scene` runs in another process,
 with this interpreter or the one that the environment variable DEEPMATTE_BLENDER names, so that neither a
 crash nor its global state reaches a job.
 """
@@ -23,7 +23,7 @@ from scipy import ndimage
 from deepmatte.errors import MatteError
 from deepmatte.grids import reduce_by
 from deepmatte.pixels import AnyArray, Floats
-from deepmatte.training.corpus.render import blender_child
+from deepmatte.training.corpus.render.blender import scene
 
 Doubles = NDArray[np.float64]
 
@@ -113,7 +113,7 @@ def render(stage: Stage, size: int) -> tuple[Floats, Floats]:
     with tempfile.TemporaryDirectory(prefix="deepmatte-blender-") as name:
         folder = Path(name)
         _write(stage, size * FINER, folder)
-        _run([python(), str(Path(blender_child.__file__)), name])
+        _run([python(), str(Path(scene.__file__)), name])
         return develop(_read(folder / "picture.npy", size * FINER))
 
 

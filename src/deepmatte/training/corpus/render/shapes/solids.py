@@ -11,11 +11,9 @@ from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render import optics
 from deepmatte.training.corpus.render.bodies import grid_places, unit
 from deepmatte.training.corpus.render.coverage import Mask
-from deepmatte.training.corpus.render.hulls import View, outlines, view
 from deepmatte.training.corpus.render.light import Light, some_light
 from deepmatte.training.corpus.render.materials import MATERIAL, MATERIALS, Material, some_material
 from deepmatte.training.corpus.render.noise import sample, smooth_noise
-from deepmatte.training.corpus.render.objects import OBJECTS
 from deepmatte.training.corpus.render.rendering import (
     Assets,
     Choice,
@@ -27,6 +25,8 @@ from deepmatte.training.corpus.render.rendering import (
     from_premultiplied,
     pick,
 )
+from deepmatte.training.corpus.render.shapes.hulls import View, outlines, view
+from deepmatte.training.corpus.render.shapes.objects import OBJECTS
 from deepmatte.training.corpus.render.tubes import some_camera
 
 Doubles = NDArray[np.float64]

@@ -10,8 +10,6 @@ from deepmatte.training.corpus.render.coverage import Mask, Pen
 from deepmatte.training.corpus.render.light import Light, some_light
 from deepmatte.training.corpus.render.materials import TEXTURE, Finish, Material, some_material
 from deepmatte.training.corpus.render.noise import smooth_noise
-from deepmatte.training.corpus.render.perforations import CUTOUTS, leaf_veins
-from deepmatte.training.corpus.render.plates import Plate, bent, render_plate
 from deepmatte.training.corpus.render.rendering import (
     Assets,
     Choice,
@@ -24,7 +22,9 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas
-from deepmatte.training.corpus.render.scaffolds import ring, straight
+from deepmatte.training.corpus.render.shapes.perforations import CUTOUTS, leaf_veins
+from deepmatte.training.corpus.render.shapes.plates import Plate, bent, render_plate
+from deepmatte.training.corpus.render.shapes.scaffolds import ring, straight
 from deepmatte.training.corpus.render.tubes import draw_tubes, some_camera, tubes_of
 
 Doubles = NDArray[np.float64]

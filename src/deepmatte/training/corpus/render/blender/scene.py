@@ -1,6 +1,6 @@
 """Render one scene with Blender's Cycles: a script for an interpreter that has `bpy`.
 
-    python blender_child.py FOLDER
+    python scene.py FOLDER
 
 FOLDER holds scene.json (settings) and scene.npz (arrays); picture.npy is written there: (H, W, 4) float32,
 linear colours times alpha, then alpha, the first row on top. Nothing of deepmatte is imported, for the

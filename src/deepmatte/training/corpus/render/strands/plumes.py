@@ -21,7 +21,6 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas, Ribbons, joined
-from deepmatte.training.corpus.render.strands import choose_tones
 
 Doubles = NDArray[np.float64]
 
@@ -67,7 +66,7 @@ def feathers(rng: Generator, size: int, assets: Assets) -> Rendering:
     """Draw one feather or some."""
     values = pick(rng, FEATHERS)
     light = some_light(rng)
-    tones = choose_tones(rng, values["colour"], assets, lights.FUR)
+    tones = lights.choose_tones(rng, values["colour"], assets, lights.FUR)
     canvas = Canvas(size)
     count = int(values["feathers"])
     middle, spread = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2.4)
