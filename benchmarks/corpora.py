@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deepmatte.training import composition, export, loop, recipes
+from deepmatte.training import composition, export, learning, recipes
 from deepmatte.training.corpus import library
 from deepmatte.training.corpus.library import Library
 from deepmatte.training.phases import Recipe
@@ -91,7 +91,7 @@ def run(
 ) -> None:
     """Train, export and measure one network; keeps its figures in a file."""
     torch.set_num_threads(1)
-    training, phase, steps, seed = loop.Training(recipe), recipe.phases[0], recipe.steps, recipe.seed
+    training, phase, steps, seed = learning.Training(recipe), recipe.phases[0], recipe.steps, recipe.seed
     if start is not None:
         training.begin_with(start)
     for step in range(steps):
