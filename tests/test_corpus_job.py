@@ -87,6 +87,18 @@ def test_8_bits_are_kept_without_loss(tmp_path):
     np.testing.assert_array_equal(photo.alpha, np.rint(rendering.alpha * 255))
 
 
+def test_the_manifest_does_not_depend_on_what_was_done_first(tmp_path, monkeypatch):
+    run(Job(("dot", "spot"), 5, SIZE), tmp_path / "a")
+    do_all = jobs.do_all
+
+    def the_last_first(tasks, work, lost, workers):
+        yield from reversed(list(do_all(tasks, work, lost, workers)))
+
+    monkeypatch.setattr(jobs, "do_all", the_last_first)
+    run(Job(("dot", "spot"), 5, SIZE), tmp_path / "b")
+    assert manifest.read(tmp_path / "a") == manifest.read(tmp_path / "b")
+
+
 def test_files_do_not_depend_on_the_workers_nor_on_the_other_kinds(tmp_path):
     run(Job(("grass",), 2, SIZE, seed=1, optics=0.5), tmp_path / "a")
     run(Job(("grass", "feathers"), 3, SIZE, seed=1, optics=0.5), tmp_path / "b", workers=2)

@@ -251,14 +251,22 @@ def _digest(paths: tuple[Path, ...]) -> str:
 
 
 def _write_manifest(output: Path, journal: Journal) -> None:
-    """List all renderings of the folder beside what its manifest lists already."""
+    """List all renderings of the folder after what else its manifest lists.
+
+    By seed, number and kind: the list is the same whichever of them were done first.
+    """
     is_parquet = (output / manifest.PARQUET).exists()
     has_one = is_parquet or (output / manifest.CSV).exists()
     others = manifest.read(output, needs_licence=False) if has_one else []
     known = {entry.file: entry for entry in others}
-    for file, record in journal.done.items():
-        if (output / file).is_file():
-            known[file] = _entry(file, record, known.get(file))
+    kinds = {kind: place for place, kind in enumerate(KINDS)}
+    rendered = sorted(
+        (record["seed"], record["number"], kinds.get(record["kind"], len(kinds)), file)
+        for file, record in journal.done.items()
+        if (output / file).is_file()
+    )
+    for *_, file in rendered:
+        known[file] = _entry(file, journal.done[file], known.pop(file, None))
     manifest.write(output, list(known.values()), parquet=is_parquet)
 
 
