@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from deepmatte.training.corpus.render import KINDS
 from deepmatte.training.corpus.render.foliage.blades import FORMS, Foliage, Lobe, blade, leaf_atlas, lobes_of
 from deepmatte.training.corpus.render.foliage.leaves import openness
 from deepmatte.training.corpus.render.light import Light
@@ -102,13 +101,3 @@ def test_leaves_in_the_mass_are_darker():
     assert free.min() >= 0
     assert free.max() <= 1
     assert openness(places[:1], np.full(1, 0.05), LAMP)[0] > 0.7
-
-
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.group == "foliage"])
-def test_the_same_seed_draws_the_same_foliage(name):
-    kind = KINDS[name]
-    first, again = kind.render(5, 1, 97), kind.render(5, 1, 97)
-    assert kind.render(6, 2, 160).is_usable()
-    np.testing.assert_array_equal(first.alpha, again.alpha)
-    np.testing.assert_array_equal(first.colours, again.colours)
-    assert len(np.unique(first.alpha)) > 300

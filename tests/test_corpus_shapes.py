@@ -19,7 +19,6 @@ from deepmatte.training.corpus.render.shapes.plates import Plate, bent, render_p
 from deepmatte.training.corpus.render.shapes.scaffolds import STRUCTURES, ring
 from deepmatte.training.corpus.render.tubes import Camera, draw_tubes, tubes_of
 
-NAMES = ("text", "wires", "holes", "solids")
 SQUARE = np.array([[0.1, 0.2], [0.9, 0.2], [0.9, 0.7], [0.1, 0.7]])
 LAMP = Light(unit(np.array([-0.4, -0.6, 0.7])), np.ones(3), 0.4, 0.3, 0.2)
 STRAIGHT_ON = Camera(np.eye(3), 1.0, (0.5, 0.5), 0.0)
@@ -223,19 +222,6 @@ def test_cutouts_have_holes_and_leave_something(name):
     alpha = covered(lambda mask: ([mask.fill([line]) for line in around], mask.clear(within)))
     whole = covered(lambda mask: [mask.fill([line]) for line in around])
     assert 0.02 < alpha.mean() < whole.mean() - 0.001
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("size", [97, 160])
-def test_kinds_are_usable_and_the_same_seed_has_the_same_bits(name, size):
-    kind = KINDS[name]
-    assert kind.group == "shapes"
-    first, second = (kind.render(size, 1, size) for _ in range(2))
-    np.testing.assert_array_equal(first.alpha, second.alpha)
-    np.testing.assert_array_equal(first.colours, second.colours)
-    assert first.is_usable()
-    assert set(kind.parameters) <= set(first.parameters)
-    assert (kind.render(size, 2, size).alpha != first.alpha).any()
 
 
 def test_cutouts_of_photographs_keep_their_colours_and_their_alpha(tmp_path):

@@ -128,16 +128,6 @@ def test_nodes_keep_to_the_tiles_of_the_pattern(drape):
     np.testing.assert_allclose(sheet.at(sheet.u[2], sheet.v[1]), sheet.places[1, 2], atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["lace", "net", "tulle", "knit"])
-def test_the_same_seed_draws_the_same_textile(name):
-    kind = KINDS[name]
-    first, again = kind.render(5, 1, 97), kind.render(5, 1, 97)
-    assert kind.render(6, 2, 160).is_usable()
-    np.testing.assert_array_equal(first.alpha, again.alpha)
-    np.testing.assert_array_equal(first.colours, again.colours)
-    assert len(np.unique(first.alpha)) > 300
-
-
 def test_textiles_fill_masks_and_take_prints(tmp_path):
     rng = np.random.default_rng(0)
     images.write_image(tmp_path / "photo.png", rng.integers(0, 256, (30, 40, 3), np.uint8))

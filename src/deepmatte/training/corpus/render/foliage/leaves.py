@@ -73,7 +73,8 @@ class Leaves:
 
 def leaves(rng: Generator, size: int, assets: Assets) -> Rendering:
     """Draw a branch end, a bouquet, a creeper, a hedge or a few leaves."""
-    values = pick(rng, LEAVES)
+    drawn = pick(rng, LEAVES)
+    values = dict(drawn)
     if values["form"] in FORMS[5:]:
         values["length"] = min(0.6, 1.6 * values["length"])
     light = some_light(rng)
@@ -111,7 +112,7 @@ def leaves(rng: Generator, size: int, assets: Assets) -> Rendering:
         part = quads.part((some[:, None] * per + np.arange(per)).ravel())
         cast_shadow(canvas, part, atlas, light, 0.6 * values["length"] / _LAYERS)
         draw_quads(canvas, part, atlas)
-    return from_premultiplied(*canvas.reduce(), values)
+    return from_premultiplied(*canvas.reduce(), drawn)
 
 
 def cast_shadow(canvas: Canvas, quads: Quads, atlas: Atlas, light: Light, lift: float) -> None:
