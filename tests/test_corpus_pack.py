@@ -103,3 +103,11 @@ def test_what_cannot_be_packed_is_refused_and_leaves_nothing(corpus: Path, tmp_p
     with pytest.raises(BadInput, match="lists no files"):
         pack(corpus, tmp_path / "a.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_packed_corpus_is_replaced_only_where_asked_for(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"old")
+    with pytest.raises(BadOutput, match="exists already"):
+        pack(corpus, tmp_path / "a.zip")
+    assert pack(corpus, tmp_path / "a.zip", overwrite=True).files == 6
+    assert len(Store(tmp_path / "a.zip").entries()) == 6

@@ -7,7 +7,7 @@ import pytest
 
 from deepmatte import cli, images
 from deepmatte.training.corpus import manifest
-from deepmatte.training.corpus.render import KINDS
+from deepmatte.training.corpus.render import KINDS, job
 from deepmatte.training.corpus.render.description import describe
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -101,3 +101,14 @@ def test_the_page_holds_what_the_command_prints() -> None:
     listed = page.split("<!-- kinds -->\n")[1].split("\n<!-- end of kinds -->")[0]
     assert listed == describe()
     assert all(f"#### {name}\n" in listed for name in KINDS)
+
+
+def test_ctrl_c_is_answered_with_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "_make", interrupted)
+    assert render(tmp_path / "out") == 130
+    assert capsys.readouterr().err == "deepmatte: stopped; run the same command again to go on\n"

@@ -1,10 +1,11 @@
 """The commands of those who gather training data: corpus import, render, check, compose and so on."""
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deepmatte.cli.console import (
@@ -34,6 +35,16 @@ def _workers(arguments: argparse.Namespace) -> int:
     """Return how many processes to start: none besides this one where one is enough."""
     workers: int = arguments.workers or os.cpu_count() or 1
     return workers if workers > 1 else 0
+
+
+@contextlib.contextmanager
+def _resumable() -> Iterator[None]:
+    """Say, where Ctrl-C ends a job, that it can be gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("deepmatte: stopped; run the same command again to go on", file=sys.stderr)
+        raise
 
 
 def _add_check(command: argparse.ArgumentParser) -> None:
@@ -91,7 +102,7 @@ def _import(arguments: argparse.Namespace) -> int:
         sources.append(("photos", arguments.photos, dataclasses.replace(facts, group="")))
     failures = []
     for layout, source, told in sources:
-        with progress_bar() as progress:
+        with _resumable(), progress_bar() as progress:
             intake = import_corpus(
                 layout,
                 Path(source),
@@ -157,6 +168,7 @@ def _add_pack(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-megabytes", metavar="N", type=positive, help="of the whole file (default: 56)"
     )
+    command.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     _add_workers(command)
 
 
@@ -171,6 +183,7 @@ def _pack(arguments: argparse.Namespace) -> int:
             max_bytes=int(arguments.max_megabytes * 1e6) if arguments.max_megabytes else MAX_BYTES,
             workers=_workers(arguments),
             progress=progress,
+            overwrite=arguments.overwrite,
         )
     print(f"{arguments.output}: {packed.files} files, {packed.size / 1e6:.1f} MB, quality {packed.quality}")
     return _tell_failures(packed.failures)
@@ -182,7 +195,7 @@ def _add_render(command: argparse.ArgumentParser) -> None:
     add("--count", metavar="N", type=whole_number, required=True, help="how many files in all")
     add("--output", metavar="CORPUS", required=True, help="the corpus folder to add them to")
     add("--size", metavar="PX", type=whole_number, default=1024, help="side of each (default: 1024)")
-    add("--seed", metavar="K", type=int, default=0, help="the same seed draws the same files (default: 0)")
+    add("--seed", metavar="K", type=count, default=0, help="the same seed draws the same files (default: 0)")
     add("--photographs", metavar="DIR", help="take colours and light from these, too")
     add("--masks", metavar="DIR", help="take silhouettes from these masks and cut-outs, too")
     add("--optics", metavar="SHARE", type=float, default=0.3, help="share that is blurred (default: 0.3)")
@@ -209,7 +222,7 @@ def _render(arguments: argparse.Namespace) -> int:
         bits=arguments.bits,
         licence=arguments.licence,
     )
-    with progress_bar() as progress:
+    with _resumable(), progress_bar() as progress:
         outcome = run(job, Path(arguments.output), workers=_workers(arguments), progress=progress)
     print(f"{arguments.output}: {outcome.made} files rendered, {outcome.present} were there already")
     return _tell_failures(outcome.failures)
@@ -264,7 +277,7 @@ def _compose(arguments: argparse.Namespace) -> int:
         arguments.layers,
         arguments.shards,
     )
-    with progress_bar() as progress:
+    with _resumable(), progress_bar() as progress:
         result = compose_corpus(
             Path(arguments.corpus),
             Path(arguments.output),

@@ -54,14 +54,15 @@ def pack(
     max_bytes: int = MAX_BYTES,
     workers: int = 0,
     progress: Progress | None = None,
+    overwrite: bool = False,
 ) -> Pack:
     """Write a corpus as one file of at most max_bytes, no picture's side longer than side_px.
 
     workers: how many processes encode pictures, 0 for this one. What cannot be read is left out and said.
     Raises BadInput where the manifest cannot be read, a file has no licence or there is no room even at the
-    lowest quality; BadOutput where the file exists or cannot be written.
+    lowest quality; BadOutput where the file exists, unless overwrite, or cannot be written.
     """
-    outputs.check_target(output)
+    outputs.check_target(output, overwrite)
     if output.suffix != ".zip":
         raise BadOutput(f"{show(output)} would be a zip archive; expected a name that ends in .zip")
     store = Store(Path(path))
@@ -75,7 +76,8 @@ def pack(
         if needed > max_bytes:
             continue
         try:
-            return _write(entries, _Encoder(store, side_px, quality), output, max_bytes, workers, progress)
+            encoder = _Encoder(store, side_px, quality)
+            return _write(entries, encoder, output, max_bytes, workers, progress, overwrite)
         except _NoRoom:
             continue
     raise BadInput(
@@ -170,11 +172,12 @@ def _write(
     max_bytes: int,
     workers: int,
     progress: Progress | None,
+    overwrite: bool,
 ) -> Pack:
     packed: list[Entry] = []
     failures = []
     names = _names(entries)
-    with outputs.whole_file(output) as descriptor:
+    with outputs.whole_file(output, overwrite) as descriptor:
         with os.fdopen(os.dup(descriptor), "wb") as file, zipfile.ZipFile(file, "w") as archive:
             members = do_all(entries, encoder, encoder.lost, workers)
             for done, member in enumerate(_in_order(members), start=1):
