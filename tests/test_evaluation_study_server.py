@@ -403,7 +403,14 @@ def test_the_end_comes_at_once_though_browsers_hold_connections(folder: Path) ->
 
 def start_process(folder: Path) -> tuple[subprocess.Popen[str], int]:
     command = [sys.executable, "-m", "deepmatte", "study", "serve", str(folder), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout is not None
     return process, int(process.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
 
