@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from deepmatte.training.corpus.render import light as lights
 from deepmatte.training.corpus.render.coverage import Mask, Pen
 from deepmatte.training.corpus.render.light import Light, some_light
-from deepmatte.training.corpus.render.materials import TEXTURE, Finish, Material, some_material
+from deepmatte.training.corpus.render.materials import MATERIALS, TEXTURE, Finish, Material, some_material
 from deepmatte.training.corpus.render.noise import smooth_noise
 from deepmatte.training.corpus.render.rendering import (
     Assets,
@@ -39,7 +39,7 @@ HOLES: Parameters = {
     "tilt": Span(-0.5, 0.5, "how aslant it is seen"),
     "zoom": Span(0.75, 1.6, "size, 1 fills the picture", "logarithmic"),
     "material": Choice(
-        ("metal", "paint", "plastic", "dull", "wood", "rust", "photograph"),
+        MATERIALS,
         "what it is made of, unless it is a leaf",
         (4, 2, 1.5, 1.5, 1.5, 1.5, 2),
     ),

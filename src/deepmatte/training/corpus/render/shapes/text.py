@@ -10,7 +10,7 @@ from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render import light as lights
 from deepmatte.training.corpus.render.coverage import Mask, Pen, polygon, rounded_box
 from deepmatte.training.corpus.render.light import Light, some_light
-from deepmatte.training.corpus.render.materials import some_material
+from deepmatte.training.corpus.render.materials import MATERIALS, some_material
 from deepmatte.training.corpus.render.noise import smooth_noise
 from deepmatte.training.corpus.render.rendering import (
     Assets,
@@ -48,7 +48,7 @@ TEXT: Parameters = {
     "thickness_px": Span(0.4, 22, "thickness seen aslant, in pixels of a picture of 512", "logarithmic"),
     "bevel": Span(0.05, 1.0, "width of the rounded edge, as a share of half a stroke", "logarithmic"),
     "material": Choice(
-        ("metal", "paint", "plastic", "dull", "wood", "rust", "photograph"),
+        MATERIALS,
         "what they are made of, unless they glow",
         (4, 3, 3, 1, 1.5, 1, 2),
     ),
