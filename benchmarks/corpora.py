@@ -15,10 +15,9 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from deepmatte.training import composition, export, learning, recipes
+from deepmatte.training import batches, export, learning, recipes
 from deepmatte.training.corpus import library
 from deepmatte.training.corpus.library import Library
 from deepmatte.training.phases import Recipe
@@ -94,10 +93,9 @@ def run(
     training, phase, steps, seed = learning.Training(recipe), recipe.phases[0], recipe.steps, recipe.seed
     if start is not None:
         training.begin_with(start)
+    drawn = batches.Batches(pictures, recipe)
     for step in range(steps):
-        rng = np.random.default_rng([seed, step])
-        batch = composition.draw_batch(pictures, recipe.mix, phase.batch, phase.size, rng)
-        training.step(batch, step / steps, phase)
+        training.step(drawn[step, phase][1], step / steps, phase)
     folder = output / f"{name}-{seed}"
     training.save(folder)
     export.export(folder, folder / "model.onnx")
