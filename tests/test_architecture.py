@@ -52,6 +52,7 @@ HOMES = {
     "openvino": {"models.runtime"},
     "onnxruntime": {"models.runtime"},
     "rich": {"cli.console"},
+    "scipy": {"propagation"},
 }
 NETWORK = {"socket", "ssl", "urllib", "http", "ftplib", "smtplib", "requests", "httpx", "aiohttp"}
 # The one module that may use the network: it serves a user study's page to this machine's own browsers, and

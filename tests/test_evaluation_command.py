@@ -152,15 +152,3 @@ def test_wrong_use_is_exit_2(folder: Path, arguments: str, capsys: pytest.Captur
         evaluate(arguments)
     assert end.value.code == 2
     assert "usage: deepmatte evaluate" in capsys.readouterr().err
-
-
-def test_without_scipy_the_command_says_how_to_get_it(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import sys
-
-    for name in [name for name in sys.modules if name.startswith("deepmatte.evaluation")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "scipy", None)
-    assert evaluate("--predictions truth") == 1
-    assert "pip install 'deepmatte[evaluate]'" in capsys.readouterr().err

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deepmatte import propagation
-from deepmatte.propagation import _Laplacian
+from deepmatte.propagation import _assemble, _Level
 
 
 def _two_colours(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -32,12 +32,46 @@ def _dense_laplacian(image: np.ndarray) -> np.ndarray:
     return laplacian
 
 
-def test_the_laplacian_equals_the_dense_one_written_as_in_the_paper() -> None:
+def _dense_links(image: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """The links' own Laplacian, each unknown cell joined to all others: for as few as are linked to all."""
+    height, width = image.shape[1:]
+    y, x = np.divmod(free, width)
+    points = np.stack([*image.reshape(3, -1)[:, free], 0.05 * x / width, 0.05 * y / height], axis=1)
+    weights = np.maximum(1 - np.abs(points[:, None] - points).sum(axis=-1), 0) * propagation.LINKS
+    np.fill_diagonal(weights, 0)
+    return np.diag(weights.sum(axis=1)) - weights
+
+
+def test_the_equations_equal_the_dense_ones_written_as_in_the_papers() -> None:
     rng = np.random.default_rng(1)
-    image = rng.random((3, 6, 8), np.float32)
-    alpha = rng.random((6, 8), np.float32)
-    expected = (_dense_laplacian(image) @ alpha.ravel().astype(np.float64)).reshape(6, 8)
-    np.testing.assert_allclose(_Laplacian(image).times(alpha), expected, atol=1e-3)
+    image, alpha, hint = rng.random((3, 6, 8), np.float32), np.zeros((6, 8), np.float32), rng.random((6, 8))
+    known = np.ones((6, 8), np.float32)
+    known[2:4, 2:5] = 0  # six cells: each is linked to all others
+    alpha[:3] = known[:3]
+    trust = rng.uniform(0.1, 2, (6, 8)).astype(np.float32) * (1 - known)
+    is_free = known.ravel() == 0
+    free = np.flatnonzero(is_free)
+    matrix, right = _assemble(_Level(image, known, alpha, hint.astype(np.float32), trust), is_free)
+    dense = _dense_laplacian(image)
+    expected = dense[np.ix_(free, free)] + np.diag(trust.ravel()[free]) + _dense_links(image, free)
+    np.testing.assert_allclose(matrix.toarray(), expected, atol=1e-3)
+    pull = (trust * hint).ravel() - dense @ (alpha * known).ravel()
+    np.testing.assert_allclose(right, pull[free], atol=1e-3)
+
+
+def test_a_gap_that_no_known_cell_reaches_learns_from_cells_of_its_colour() -> None:
+    """A ring of hair with a gap of the background's colour in it: the matting Laplacian alone cannot tell."""
+    rng = np.random.default_rng(3)
+    image = np.empty((3, 40, 54), np.float32)
+    image[:] = np.array([0.2, 0.5, 0.2])[:, None, None]
+    image[:, 8:32, 12:42] = np.array([0.8, 0.3, 0.2])[:, None, None]
+    gap = np.s_[14:26, 20:34]
+    image[:, *gap] = np.array([0.2, 0.5, 0.2])[:, None, None]
+    image += rng.normal(0, 0.01, image.shape).astype(np.float32)
+    known, alpha = np.zeros((40, 54), np.float32), np.zeros((40, 54), np.float32)
+    known[:4] = known[-4:] = 1
+    known[10:12, 14:40] = alpha[10:12, 14:40] = 1
+    assert propagation.propagate(image, known, alpha)[gap].mean() < 0.1
 
 
 def test_a_blend_of_two_colours_is_recovered() -> None:
@@ -69,7 +103,10 @@ def test_a_hint_is_weighed_against_the_laplacian_as_the_dense_solution_does() ->
     alpha = np.zeros((6, 8), np.float32)
     alpha[0] = 1
     free = known.ravel() == 0
-    system = _dense_laplacian(image) + np.diag((trust * (1 - known)).ravel().astype(np.float64))
+    system = _dense_laplacian(image)
+    links = propagation._link(image, np.flatnonzero(free)).toarray()
+    system[np.ix_(free, free)] += np.diag(links.sum(axis=1)) - links
+    system += np.diag((trust * (1 - known)).ravel().astype(np.float64))
     right = (trust * hint).ravel() - system @ alpha.ravel()
     expected = np.linalg.solve(system[np.ix_(free, free)], right[free])
     found = propagation.propagate(image, known, alpha, hint, trust)

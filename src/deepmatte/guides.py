@@ -1,7 +1,7 @@
 """Guides: what classical colour reasoning knows of a picture, handed to the network beside the pixels.
 
-They are made once from the whole picture on a grid of 4 × 4 pixel cells, so they carry far context into every
-tile at little cost:
+They are made once from the whole picture on a grid of 4 × 4 pixel cells (the propagation on 2 × 2 where the
+picture is not huge), so they carry far context into every tile at little cost:
 
 - foreground and background colours known from the trimap, filled into the unknown region by a push–pull
   pyramid;
@@ -36,8 +36,10 @@ FIELDS = (
     "foreground_distance", "background_distance",
 )  # fmt: skip
 
+# Alpha is propagated on a grid twice as fine, unless that has more cells than this: memory is bounded.
+FINE_CELLS = 1_000_000
 # Weight of what the palette says beside the matting Laplacian.
-TRUST = 0.003
+TRUST = 0.002
 # Contrast (squared distance of the filled colours) below which the projection fades to ½.
 _FAINT = 1e-3
 _BINS = 16
@@ -47,12 +49,15 @@ _BINS = 16
 class Guides:
     """The grid fields of a whole picture.
 
-    fields: (..., 13, h, w) float32 as FIELDS names them; lines: (..., 8, h, w) float32, twice (a, b) with α =
-    a·I + b, for the two PLANES. h, w are the picture's sides divided by SCALE, rounded up.
+    fields: (..., 13, h, w) float32 as FIELDS names them; propagation, projection: (..., 4, h, w) float32, (a,
+    b) with α = a·I + b, for the two PLANES. h, w are the picture's sides divided by SCALE, rounded up; for
+    propagation by scale, SCALE or half of it.
     """
 
     fields: Floats
-    lines: Floats
+    propagation: Floats
+    projection: Floats
+    scale: int
 
     def planes(self, image: Floats, top: int = 0, left: int = 0) -> Floats:
         """Return the guide planes of a window of the picture at full resolution.
@@ -60,20 +65,45 @@ class Guides:
         image: (..., 3, H, W), the window; top, left: where it starts, multiples of SCALE.
         Returns (..., 2, H, W) in [−0.5, 1.5].
         """
-        height, width = image.shape[-2:]
-        y, x = top // SCALE, left // SCALE
-        # One cell more on each side, so that a window's values do not depend on where it was cut.
-        y0, x0 = max(y - 1, 0), max(x - 1, 0)
-        y1, x1 = y + -(-height // SCALE) + 1, x + -(-width // SCALE) + 1
-        dy, dx = (y - y0) * SCALE, (x - x0) * SCALE
-        fine = enlarge(self.lines[..., y0:y1, x0:x1], SCALE, dy + height, dx + width)[..., dy:, dx:]
-        planes = [propagation.apply_lines(fine[..., start : start + 4, :, :], image) for start in (0, 4)]
+        planes = [
+            _see_lines(lines, scale, image, top, left)
+            for lines, scale in ((self.propagation, self.scale), (self.projection, SCALE))
+        ]
         return np.clip(np.stack(planes, axis=-3), -0.5, 1.5)
 
     def fields_window(self, top: int, left: int, height: int, width: int) -> Floats:
         """Return the grid fields under a window in pixels: (..., 13, height / 4, width / 4), rounded up."""
         y, x = top // SCALE, left // SCALE
         return self.fields[..., y : y + -(-height // SCALE), x : x + -(-width // SCALE)]
+
+
+def _see_lines(lines: Floats, scale: int, image: Floats, top: int, left: int) -> Floats:
+    """Return a·I + b of a window of the picture, (..., H, W); lines lie on a grid of scale × scale pixels."""
+    height, width = image.shape[-2:]
+    y, x = top // scale, left // scale
+    # One cell more on each side, so that a window's values do not depend on where it was cut.
+    y0, x0 = max(y - 1, 0), max(x - 1, 0)
+    y1, x1 = y + -(-height // scale) + 1, x + -(-width // scale) + 1
+    dy, dx = (y - y0) * scale, (x - x0) * scale
+    fine = enlarge(lines[..., y0:y1, x0:x1], scale, dy + height, dx + width)[..., dy:, dx:]
+    return propagation.apply_lines(fine, image)
+
+
+def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, Floats]:
+    """Return the alpha (..., h, w) propagated on a grid of scale × scale pixels, its lines (..., 4, h, w),
+    and the distances (..., 2, h, w) that its hint is taken from.
+    """
+    small = reduce_by(image, scale)
+    is_foreground, is_background = (
+        (reduce_by((tri == kind).astype(np.float32), scale) == 1).astype(np.float32)
+        for kind in (trimap.FOREGROUND, trimap.BACKGROUND)
+    )
+    distances = palette.measure_distances(small, is_foreground, is_background)
+    hint, sureness = palette.judge(distances)
+    rough = propagation.propagate(
+        small, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness
+    )
+    return rough, propagation.fit_lines(small, rough), distances
 
 
 def survey(image: Floats, tri: Bytes) -> Guides:
@@ -84,12 +114,11 @@ def survey(image: Floats, tri: Bytes) -> Guides:
     is_foreground = (share_foreground == 1).astype(np.float32)
     is_background = (share_background == 1).astype(np.float32)
 
-    distances = palette.measure_distances(small, is_foreground, is_background)
-    hint, sureness = palette.judge(distances)
-    rough = propagation.propagate(
-        small, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness
-    )
-    lines = propagation.fit_lines(small, rough)
+    is_huge = tri.shape[-2] * tri.shape[-1] > FINE_CELLS * (SCALE // 2) ** 2
+    scale = SCALE if is_huge else SCALE // 2
+    rough, lines, distances = _propagate(image, tri, scale)
+    if scale < SCALE:
+        rough, distances = halve(rough), halve(distances)
     foreground = fill(small, is_foreground)
     background = fill(small, is_background)
     interpolated = fill(is_foreground[..., None, :, :], is_foreground + is_background)
@@ -109,7 +138,7 @@ def survey(image: Floats, tri: Bytes) -> Guides:
         ],
         axis=-3,
     )
-    return Guides(fields.astype(np.float32), np.concatenate([lines, projection], axis=-3).astype(np.float32))
+    return Guides(fields.astype(np.float32), lines, projection.astype(np.float32), scale)
 
 
 def fill(values: Floats, weight: Floats) -> Floats:
