@@ -75,7 +75,7 @@ def test_the_trimap_channel_begins_without_weight() -> None:
 
 
 def test_values_go_back_to_where_their_pooling_took_them_from(narrow: None) -> None:
-    decoder = dim.Decoder(5, False)
+    decoder = dim.Decoder((5, 512, 512, 256, 128, 64, 64), False)
     places = []
     decoder.stages[0].register_forward_pre_hook(lambda _, inputs: places.append(inputs[0]))
     features, switches = dim.Encoder(3, 5, False)(torch.rand(1, 3, 64, 96), torch.zeros(1, 1, 64, 96))
@@ -165,3 +165,13 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(BadInput, match=r"checkpoints.*vgg16-397923af\.pth is no file"):
         dim.load_vgg16(dim.DeepImageMatting("light"))
+
+
+def test_a_quarter_of_the_channels_is_a_sixteenth_of_the_weights() -> None:
+    whole, quarter = (
+        sum(weights.numel() for weights in dim.DeepImageMatting("light", width=width).parameters())
+        for width in (1, 0.25)
+    )
+    assert whole / quarter == pytest.approx(16, rel=0.02)
+    planes = torch.rand(1, 5, 64, 96)
+    assert dim.DeepImageMatting("light", width=0.25)(planes).shape == (1, 1, 64, 96)

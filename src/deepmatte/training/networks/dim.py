@@ -9,7 +9,7 @@ The paper starts from ImageNet weights; load_vgg16 reads them. Without them, ker
 values, and batch_norm adds normalisation that lets so deep a network train from there.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from deepmatte.errors import BadInput
 _STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 # Decoder convolutions after each unpooling, from the deepest: output width; kernels are 5 × 5.
 _DECODER = (512, 256, 128, 64, 64)
+_REFINED = 64
 # Mean and standard deviation that VGG-16 was trained with, for red, green, blue in [0, 1].
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # What fc6 becomes: (kernel, channels). "full" holds VGG's own weights, "light" a thirty-fifth of them.
@@ -35,7 +36,8 @@ class DeepImageMatting(nn.Module):
     """Planes (B, 5, H, W) → alpha (B, 1, H, W), not clipped. H and W are multiples of stride.
 
     The planes are red, green, blue, is_foreground and is_background; the last two become the paper's one
-    trimap channel: 1, 0, and ½ where unknown. fc6: "full" (7 × 7 → 4096) or "light" (3 × 3 → 512).
+    trimap channel: 1, 0, and ½ where unknown. fc6: "full" (7 × 7 → 4096) or "light" (3 × 3 → 512). width:
+    share of the published channels, for machines without a GPU; a quarter costs a sixteenth.
     skipped: parts left out of the forward pass; {"refinement"} gives the raw alpha.
     """
 
@@ -46,11 +48,19 @@ class DeepImageMatting(nn.Module):
     # How far an output pixel can see: 5 poolings, fc6 at 1/32 and the decoder's 5 × 5 kernels, rounded up.
     margin_px = 288
 
-    def __init__(self, fc6: str = "full", batch_norm: bool = False) -> None:
+    def __init__(self, fc6: str = "full", batch_norm: bool = False, width: float = 1.0) -> None:
         super().__init__()
-        self.encoder = Encoder(*_FC6[fc6], batch_norm)
-        self.decoder = Decoder(_FC6[fc6][1], batch_norm)
-        self.refinement = Refinement()
+        kernel, deepest = _FC6[fc6]
+        self.encoder = Encoder(
+            kernel,
+            _share(deepest, width),
+            batch_norm,
+            [(_share(each, width), count) for each, count in _STAGES],
+        )
+        self.decoder = Decoder(
+            [_share(each, width) for each in (deepest, _STAGES[-1][0], *_DECODER)], batch_norm
+        )
+        self.refinement = Refinement(_share(_REFINED, width))
         self.skipped: Collection[str] = ()
 
     def forward(self, planes: Tensor, fields: Tensor | None = None) -> Tensor:
@@ -64,13 +74,15 @@ class DeepImageMatting(nn.Module):
 class Encoder(nn.Module):
     """Image (B, 3, H, W) in [0, 1] and trimap (B, 1, H, W) → (B, C, H/32, W/32) and switches."""
 
-    def __init__(self, kernel: int, width: int, batch_norm: bool) -> None:
+    def __init__(
+        self, kernel: int, width: int, batch_norm: bool, stages: Sequence[tuple[int, int]] = _STAGES
+    ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(_MEAN).reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(_DEVIATION).reshape(1, 3, 1, 1), persistent=False)
         self.stages = nn.ModuleList()
         inputs = 4
-        for outputs, count in _STAGES:
+        for outputs, count in stages:
             widths = [inputs] + [outputs] * count
             self.stages.append(nn.Sequential(*(_convolve(a, b, 3, batch_norm) for a, b in pairwise(widths))))
             inputs = outputs
@@ -94,9 +106,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Deepest features and switches → raw alpha (B, 1, H, W)."""
 
-    def __init__(self, inputs: int, batch_norm: bool) -> None:
+    def __init__(self, channels: Sequence[int], batch_norm: bool) -> None:
         super().__init__()
-        widths = [_STAGES[-1][0], *_DECODER]
+        inputs, *widths = channels
         self.deepest = _convolve(inputs, widths[0], 1, batch_norm)
         self.stages = nn.ModuleList(_convolve(a, b, 5, batch_norm) for a, b in pairwise(widths))
         self.alpha = nn.Conv2d(widths[-1], 1, 5, 1, 2)
@@ -117,9 +129,9 @@ class Decoder(nn.Module):
 class Refinement(nn.Module):
     """Image (B, 3, H, W) in [0, 1] and raw alpha (B, 1, H, W) → alpha."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = _REFINED) -> None:
         super().__init__()
-        widths = (4, 64, 64, 64, 1)
+        widths = (4, width, width, width, 1)
         self.layers = nn.Sequential()
         for a, b in pairwise(widths):
             self.layers.append(nn.Conv2d(a, b, 3, 1, 1))
@@ -183,6 +195,10 @@ def _take(stored: dict[str, Tensor], name: str, path: Path) -> Tensor:
     if name not in stored:
         raise BadInput(f"{path} has no {name}; expected a VGG-16 checkpoint without batch norm")
     return stored[name]
+
+
+def _share(channels: int, width: float) -> int:
+    return max(round(channels * width), 1)
 
 
 def _convolve(inputs: int, outputs: int, kernel: int, batch_norm: bool) -> nn.Sequential:
