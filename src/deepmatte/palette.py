@@ -16,7 +16,7 @@ from deepmatte.pixels import Floats
 
 # Known cells of each kind that unknown ones are compared with, taken evenly from all. More bring nothing
 # (docs/experiments.md).
-SAMPLES = 1024
+SAMPLES = 512
 # A quarter of the logarithm of a colour, and 0.3 times the place in units of the longer side, span the space
 # in which distance is measured; the floor keeps noise in the dark from counting.
 _COLOUR, _FLOOR, _PLACE = 0.25, 0.03, 0.3

@@ -26,7 +26,7 @@ from deepmatte.pixels import AnyArray, Floats
 # Conjugate-gradient steps at most on each level, coarsest first, and how far a residual must fall to stop.
 # Measured in docs/experiments.md.
 STEPS = (50, 50, 50, 100, 300)
-TOLERANCE = 1e-4
+TOLERANCE = 3e-4
 # Each unknown cell is linked to this many others, by colour and, a little, by place (in shares of the sides);
 # the weight of links beside αᵀLα.
 NEIGHBOURS = 5
