@@ -152,3 +152,13 @@ def test_wrong_use_is_exit_2(folder: Path, arguments: str, capsys: pytest.Captur
         evaluate(arguments)
     assert end.value.code == 2
     assert "usage: deepmatte evaluate" in capsys.readouterr().err
+
+
+def test_without_pymatting_the_command_says_how_to_get_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert evaluate("--predictions truth --against closed-form") == 1
+    assert "pip install 'deepmatte[evaluate]'" in capsys.readouterr().err

@@ -59,19 +59,15 @@ def test_the_equations_equal_the_dense_ones_written_as_in_the_papers() -> None:
     np.testing.assert_allclose(right, pull[free], atol=1e-3)
 
 
-def test_a_gap_that_no_known_cell_reaches_learns_from_cells_of_its_colour() -> None:
-    """A ring of hair with a gap of the background's colour in it: the matting Laplacian alone cannot tell."""
-    rng = np.random.default_rng(3)
-    image = np.empty((3, 40, 54), np.float32)
-    image[:] = np.array([0.2, 0.5, 0.2])[:, None, None]
-    image[:, 8:32, 12:42] = np.array([0.8, 0.3, 0.2])[:, None, None]
-    gap = np.s_[14:26, 20:34]
-    image[:, *gap] = np.array([0.2, 0.5, 0.2])[:, None, None]
-    image += rng.normal(0, 0.01, image.shape).astype(np.float32)
-    known, alpha = np.zeros((40, 54), np.float32), np.zeros((40, 54), np.float32)
-    known[:4] = known[-4:] = 1
-    known[10:12, 14:40] = alpha[10:12, 14:40] = 1
-    assert propagation.propagate(image, known, alpha)[gap].mean() < 0.1
+def test_links_join_cells_of_one_colour_wherever_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(propagation, "NEIGHBOURS", 1)
+    image = np.random.default_rng(5).random((3, 7, 11), np.float32)
+    image[:, 6, 10] = image[:, 0, 0]
+    links = propagation._link(image, np.arange(77)).toarray()
+    np.fill_diagonal(links, 0)
+    apart = 0.05 * (10 / 11 + 6 / 7)
+    assert links[0, 76] == links[76, 0] == pytest.approx(propagation.LINKS * (1 - apart), rel=1e-4)
+    assert np.count_nonzero(links[0]) == np.count_nonzero(links[76]) == 1
 
 
 def test_a_blend_of_two_colours_is_recovered() -> None:
