@@ -82,11 +82,9 @@ def measure_drawing(
         if with_guides and (isinstance(mix, PublishedMix) or shelf.device.type == "cuda"):
             continue
 
-        def draw(seed: int, with_guides: bool = with_guides) -> composition.Batch:
+        def draw(seed: int, with_guides: bool = with_guides) -> batches.Batch:
             rng = np.random.default_rng(seed)
-            return composition.draw_batch(
-                pictures, mix, count, size, rng, with_guides=with_guides, shelf=shelf
-            )
+            return batches.draw_batch(pictures, mix, count, size, rng, with_guides=with_guides, shelf=shelf)
 
         seconds, cpu_seconds = timed(draw, rounds)
         row = {
@@ -103,7 +101,7 @@ def measure_drawing(
     return rows
 
 
-def timed(draw: Callable[[int], composition.Batch], rounds: int) -> tuple[float, float]:
+def timed(draw: Callable[[int], batches.Batch], rounds: int) -> tuple[float, float]:
     """Return the median seconds and CPU-seconds that a batch takes."""
     taken = []
     for seed in range(rounds + 1):

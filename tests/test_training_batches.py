@@ -9,10 +9,9 @@ from small_corpus import write_corpus
 
 from deepmatte.errors import BadInput
 from deepmatte.training import batches, recipes
-from deepmatte.training.batches import Ahead, Batches
+from deepmatte.training.batches import Ahead, Batch, Batches
 from deepmatte.training.budget import Budget
 from deepmatte.training.checkpoint import State
-from deepmatte.training.composition import Batch
 from deepmatte.training.corpus import library
 from deepmatte.training.phases import Recipe
 from deepmatte.training.shelf import Shelf
@@ -82,3 +81,12 @@ def test_only_a_network_that_reads_guides_gets_them(corpus: Path) -> None:
     assert guided.has_guides
     assert guided[0, guided.recipe.phases[0]][1].fields.shape[1] == 13
     assert np.prod(Batches(read, RECIPE)[0, RECIPE.phases[0]][1].fields.shape) == 0
+
+
+def test_a_phase_says_whether_samples_are_windows(corpus: Path) -> None:
+    read = library.read(corpus)
+    recipe = recipes.find("smoke")
+    phase = replace(recipe.phases[0], whole=96)
+    windows, alone = (Batches(read, recipe)[0, each][1] for each in (phase, recipe.phases[0]))
+    assert windows.planes.shape == alone.planes.shape
+    assert not torch.equal(windows.alpha, alone.alpha)

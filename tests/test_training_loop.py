@@ -8,7 +8,7 @@ import torch
 from small_corpus import write_corpus
 
 from deepmatte.errors import BadInput, MatteError
-from deepmatte.training import checkpoint, composition, learning, loop, recipes
+from deepmatte.training import batches, checkpoint, learning, loop, recipes
 from deepmatte.training.corpus import library, manifest
 from deepmatte.training.networks import dim
 from deepmatte.training.phases import Phase
@@ -87,7 +87,7 @@ def test_a_resumed_run_equals_an_unbroken_one(corpus: Path, tmp_path: Path) -> N
 
 def test_training_lowers_the_loss_on_one_batch(corpus: Path) -> None:
     training = loop.Training(recipes.find("smoke"))
-    batch = composition.draw_batch(library.read(corpus), training.recipe.mix, 2, 64, np.random.default_rng(0))
+    batch = batches.draw_batch(library.read(corpus), training.recipe.mix, 2, 64, np.random.default_rng(0))
     training.step(batch, 0)
     before = training.state.losses["total"]
     for _ in range(60):
@@ -97,9 +97,9 @@ def test_training_lowers_the_loss_on_one_batch(corpus: Path) -> None:
     assert training.state.losses["total"] < 0.6 * before
 
 
-def _drawn(training: loop.Training, corpus: Path) -> composition.Batch:
+def _drawn(training: loop.Training, corpus: Path) -> batches.Batch:
     mix = training.recipe.mix
-    return composition.draw_batch(library.read(corpus), mix, 2, 64, np.random.default_rng(0))
+    return batches.draw_batch(library.read(corpus), mix, 2, 64, np.random.default_rng(0))
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_changes_nothing(corpus: Path) -> None:
@@ -238,7 +238,7 @@ def test_frozen_parts_keep_every_number_and_the_others_learn(
         strict=True,
     ):
         before = _parts(training)
-        batch = composition.draw_batch(
+        batch = batches.draw_batch(
             read, phase.mix or recipe.mix, 2, 64, np.random.default_rng(0), with_colours=True
         )
         for _ in range(2):
@@ -287,5 +287,5 @@ def test_bfloat16_is_used_where_the_processor_has_it(
     training.network.head.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     planes, fields = torch.rand(1, 7, 64, 64), torch.rand(1, 13, 16, 16)
     known = torch.zeros(1, 1, 64, 64)
-    training.step(composition.Batch(planes, fields, known, 1 - known), 0.1)
+    training.step(batches.Batch(planes, fields, known, 1 - known), 0.1)
     assert (seen[0] == torch.bfloat16) is expected

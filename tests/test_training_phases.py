@@ -40,6 +40,9 @@ def test_a_recipe_that_cannot_run_fails_when_it_is_built(changes: dict[str, obje
 def test_a_phase_of_a_size_that_does_not_fit_the_stride_fails() -> None:
     with pytest.raises(ValueError, match="multiple of 16"):
         Phase("a", 100, 2, 1.0)
+    for whole in (200, 48):  # no multiple of 16; smaller than the samples
+        with pytest.raises(ValueError, match=f"whole is {whole}"):
+            Phase("a", 64, 2, 1.0, whole=whole)
 
 
 def test_an_unknown_recipe_lists_the_names() -> None:

@@ -8,23 +8,110 @@ processes draw them.
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from deepmatte import framing
+from deepmatte import framing, guides, trimap
 from deepmatte.training import composition, losses
 from deepmatte.training.budget import Budget
-from deepmatte.training.composition import Batch
+from deepmatte.training.composition import Mix, Rng
 from deepmatte.training.corpus.library import Library
 from deepmatte.training.networks import BUILDERS
 from deepmatte.training.phases import Phase, Recipe
+from deepmatte.training.published import PublishedMix
 from deepmatte.training.shelf import Shelf
 
+# Windows that are cut from one whole picture: its guides cost more than they do.
+_WINDOWS = 4
 _AHEAD = 3  # batches that each process or thread draws before they are needed
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a training step reads: planes (B, 7, S, S), fields (B, 13, S/4, S/4), alpha and is_unknown (B, 1,
+    S, S); foreground and background (B, 3, S, S) where the loss asks for them.
+
+    Without guides: planes (B, 5, S, S), fields (B, 0, 1, 1).
+    """
+
+    planes: Tensor
+    fields: Tensor
+    alpha: Tensor
+    is_unknown: Tensor
+    foreground: Tensor | None = None
+    background: Tensor | None = None
+
+
+def draw_batch(
+    library: Library,
+    mix: Mix | PublishedMix,
+    count: int,
+    size: int,
+    rng: Rng,
+    *,
+    whole: int | None = None,
+    with_guides: bool = True,
+    with_colours: bool = False,
+    shelf: Shelf | None = None,
+) -> Batch:
+    """Draw count samples of size × size pixels (a multiple of 16), with their guides and colours if asked.
+
+    whole: the side of the whole pictures that the samples are windows of, around unknown pixels, in pixels (a
+    multiple of 16). Guides are then made of whole pictures, as in use: they know more than a window shows. If
+    none is given each sample is a picture of its own. shelf: where the library's pictures lie, and so where
+    the batch is made; the CPU if none is given. The same state of the generator gives the same batch on one
+    device, on another the same up to rounding.
+    """
+    shelf = shelf or Shelf(torch.device("cpu"))
+    rngs = rng.spawn(count if whole is None else -(-count // _WINDOWS))
+    together = composition.ON_A_CPU if shelf.device.type == "cpu" else count
+    samples = composition.Samples.join(
+        [
+            composition.draw_samples(library, mix, whole or size, rngs[first : first + together], shelf)
+            for first in range(0, len(rngs), together)
+        ]
+    )
+    tri = samples.trimap
+    known = torch.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND], dim=1).float()
+    planes, fields = [samples.image, known], samples.image.new_zeros((len(rngs), 0, 1, 1))
+    if with_guides:
+        image = samples.image.cpu().numpy()
+        surveyed = guides.survey(image, tri.cpu().numpy())
+        planes.append(torch.from_numpy(surveyed.planes(image)).to(shelf.device))
+        fields = torch.from_numpy(surveyed.fields).to(shelf.device)
+    colours = (samples.foreground, samples.background) if with_colours else ()
+    is_unknown = (tri == trimap.UNKNOWN)[:, None].float()
+    batch = Batch(torch.cat(planes, dim=1), fields, samples.alpha, is_unknown, *colours)
+    return batch if whole is None else _cut_windows(batch, count, size, rngs)
+
+
+def _cut_windows(wholes: Batch, count: int, size: int, rngs: Sequence[Rng]) -> Batch:
+    """Return windows of whole pictures, taken from them in turn, each around an unknown pixel."""
+    unknown = [torch.nonzero(each[0]).cpu().numpy() for each in wholes.is_unknown]
+    most = wholes.alpha.shape[-1] - size
+    windows = []
+    for index in (number % len(rngs) for number in range(count)):
+        rng, places = rngs[index], unknown[index]
+        # The pixel may lie anywhere but at the window's edge.
+        corner = places[rng.integers(len(places))] - rng.integers(size // 8, size - size // 8, 2)
+        y, x = (int(at) // guides.SCALE * guides.SCALE for at in corner.clip(0, most))
+        windows.append((index, y, x))
+
+    def cut(grid: Tensor, scale: int = 1) -> Tensor:
+        side = size // scale
+        return torch.stack(
+            [grid[index, :, y // scale :, x // scale :][:, :side, :side] for index, y, x in windows]
+        )
+
+    has_guides = wholes.fields.shape[1] > 0
+    fields = cut(wholes.fields, guides.SCALE) if has_guides else wholes.fields.new_zeros((count, 0, 1, 1))
+    colours = (cut(part) for part in (wholes.foreground, wholes.background) if part is not None)
+    return Batch(cut(wholes.planes), fields, cut(wholes.alpha), cut(wholes.is_unknown), *colours)
 
 
 @dataclass(eq=False)
@@ -51,12 +138,13 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         return phase, _join([self._draw(step, phase, number) for number in self.draws])
 
     def _draw(self, step: int, phase: Phase, number: int) -> Batch:
-        return composition.draw_batch(
+        return draw_batch(
             self.library,
             phase.mix or self.recipe.mix,
             phase.batch,
             phase.size,
             np.random.default_rng([self.recipe.seed, step, number]),
+            whole=phase.whole,
             with_guides=self.has_guides,
             with_colours=bool(set(phase.loss or self.recipe.loss) & set(losses.COLOUR_TERMS)),
             shelf=self.shelf,

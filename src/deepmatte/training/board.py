@@ -9,8 +9,8 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from deepmatte.pixels import Bytes, to_bytes
+from deepmatte.training.batches import Batch
 from deepmatte.training.checkpoint import State
-from deepmatte.training.composition import Batch
 
 FOLDER = "events"
 _SECONDS = 5.0  # between two entries: each takes milliseconds

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepmatte import guides, trimap
+from deepmatte import trimap
 from deepmatte.pixels import Floats
 from deepmatte.training import bands, camera, noise, published, views
 from deepmatte.training.bands import Bands
@@ -31,7 +31,7 @@ T = TypeVar("T")
 # A sample has at least this share of unknown pixels to learn from.
 _LEAST_UNKNOWN = 0.005
 # Samples that a CPU makes at once: more do not fit in its caches (docs/decisions/composition.md).
-_ON_A_CPU = 2
+ON_A_CPU = 2
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,6 @@ class Mix:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """What a training step reads: planes (B, 7, S, S), fields (B, 13, S/4, S/4), alpha and is_unknown (B, 1,
-    S, S); foreground and background (B, 3, S, S) where the loss asks for them.
-
-    Without guides: planes (B, 5, S, S), fields (B, 0, 1, 1).
-    """
-
-    planes: torch.Tensor
-    fields: torch.Tensor
-    alpha: torch.Tensor
-    is_unknown: torch.Tensor
-    foreground: torch.Tensor | None = None
-    background: torch.Tensor | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Samples:
     """Training samples: image (B, 3, S, S), alpha (B, 1, S, S), trimap (B, S, S) uint8 of {0, 128, 255}; the
     foreground and background (B, 3, S, S) whose clean composite the image was before it was degraded.
@@ -96,44 +80,6 @@ class Samples:
         """Return all samples of some in one."""
         names = ("image", "alpha", "trimap", "foreground", "background")
         return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
-
-
-def draw_batch(
-    library: Library,
-    mix: Mix | PublishedMix,
-    count: int,
-    size: int,
-    rng: Rng,
-    *,
-    with_guides: bool = True,
-    with_colours: bool = False,
-    shelf: Shelf | None = None,
-) -> Batch:
-    """Draw count samples of size × size pixels (a multiple of 16), with their guides and colours if asked.
-
-    shelf: where the library's pictures lie, and so where the batch is made; the CPU if none is given. The
-    same state of the generator gives the same batch on one device, on another the same up to rounding.
-    """
-    shelf = shelf or Shelf(torch.device("cpu"))
-    rngs = rng.spawn(count)
-    together = _ON_A_CPU if shelf.device.type == "cpu" else count
-    samples = Samples.join(
-        [
-            draw_samples(library, mix, size, rngs[first : first + together], shelf)
-            for first in range(0, count, together)
-        ]
-    )
-    tri = samples.trimap
-    known = torch.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND], dim=1).float()
-    planes, fields = [samples.image, known], samples.image.new_zeros((count, 0, 1, 1))
-    if with_guides:
-        image = samples.image.cpu().numpy()
-        surveyed = guides.survey(image, tri.cpu().numpy())
-        planes.append(torch.from_numpy(surveyed.planes(image)).to(shelf.device))
-        fields = torch.from_numpy(surveyed.fields).to(shelf.device)
-    colours = (samples.foreground, samples.background) if with_colours else ()
-    is_unknown = (tri == trimap.UNKNOWN)[:, None].float()
-    return Batch(torch.cat(planes, dim=1), fields, samples.alpha, is_unknown, *colours)
 
 
 def draw_samples(

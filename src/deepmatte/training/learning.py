@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from deepmatte.errors import BadInput, MatteError
-from deepmatte.training import checkpoint, composition, export, losses
+from deepmatte.training import batches, checkpoint, export, losses
 from deepmatte.training.budget import learning_rate
 from deepmatte.training.networks import build, dim
 from deepmatte.training.phases import Phase, Recipe
@@ -94,7 +94,7 @@ class Training:
         self.phase = phase
         self.state.phase = phase.name
 
-    def step(self, batch: composition.Batch, used: float, phase: Phase | None = None) -> None:
+    def step(self, batch: batches.Batch, used: float, phase: Phase | None = None) -> None:
         """Take one optimiser step. used: share of the budget; phase: the recipe's first if none is given.
 
         Raises MatteError where the loss or its gradient is no number; the weights are then as they were.
@@ -124,7 +124,7 @@ class Training:
             before = self.state.losses.get(name, value)
             self.state.losses[name] = before + 0.01 * (value - before)
 
-    def _forward(self, batch: composition.Batch, phase: Phase) -> dict[str, torch.Tensor]:
+    def _forward(self, batch: batches.Batch, phase: Phase) -> dict[str, torch.Tensor]:
         """Return the terms of the loss by name, their weighted sum the last of them, "total"."""
         planes, fields = (
             part.to(self.device).contiguous(memory_format=torch.channels_last)
@@ -148,7 +148,7 @@ class Training:
         return losses.total(phase.loss or self.recipe.loss, pred_alpha, truth, scale)
 
     @torch.inference_mode()
-    def answer(self, batch: composition.Batch) -> torch.Tensor:
+    def answer(self, batch: batches.Batch) -> torch.Tensor:
         """Return what the averaged network makes of a batch's first few samples, alpha (B, 1, H, W) clipped.
 
         Raises MatteError where it is no number: such weights are not to be saved.

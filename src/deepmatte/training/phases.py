@@ -14,8 +14,9 @@ class Phase:
     """One stretch of training. size: side of the samples in pixels, a multiple of 16; batch: samples a step;
     share: of the whole budget (steps or minutes).
 
-    frozen: the network's parts that stay as they are, normalisation statistics too; skipped: parts left out
-    of the forward pass; loss, mix: in place of the recipe's.
+    whole: side of the whole pictures that samples are windows of, a multiple of 16; if none is given they are
+    pictures of their own. frozen: the network's parts that stay as they are, normalisation statistics too;
+    skipped: parts left out of the forward pass; loss, mix: in place of the recipe's.
     """
 
     name: str
@@ -26,11 +27,16 @@ class Phase:
     skipped: tuple[str, ...] = ()
     loss: dict[str, float] | None = None
     mix: Mix | PublishedMix | None = None
+    whole: int | None = None
 
     def __post_init__(self) -> None:
         if self.size % 16 or self.size < 64:
             raise ValueError(
                 f"phase {self.name}: size is {self.size}; expected a multiple of 16, at least 64"
+            )
+        if self.whole is not None and (self.whole % 16 or self.whole < self.size):
+            raise ValueError(
+                f"phase {self.name}: whole is {self.whole}; expected a multiple of 16, at least the size"
             )
         if self.batch < 1 or not 0 < self.share <= 1:
             raise ValueError(f"phase {self.name}: expected batch >= 1 and 0 < share <= 1")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from deepmatte.training import checkpoint
+from deepmatte.training.batches import Batch
 from deepmatte.training.budget import Budget
-from deepmatte.training.composition import Batch
 from deepmatte.training.learning import Training
 from deepmatte.training.measurements import Measurements
 
