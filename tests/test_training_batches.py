@@ -81,12 +81,3 @@ def test_only_a_network_that_reads_guides_gets_them(corpus: Path) -> None:
     assert guided.has_guides
     assert guided[0, guided.recipe.phases[0]][1].fields.shape[1] == 13
     assert np.prod(Batches(read, RECIPE)[0, RECIPE.phases[0]][1].fields.shape) == 0
-
-
-def test_a_phase_says_whether_samples_are_windows(corpus: Path) -> None:
-    read = library.read(corpus)
-    recipe = recipes.find("smoke")
-    phase = replace(recipe.phases[0], whole=96)
-    windows, alone = (Batches(read, recipe)[0, each][1] for each in (phase, recipe.phases[0]))
-    assert windows.planes.shape == alone.planes.shape
-    assert not torch.equal(windows.alpha, alone.alpha)

@@ -41,44 +41,6 @@ def test_a_batch_is_what_the_pipeline_would_feed(corpus: library.Library) -> Non
         np.testing.assert_allclose(framing.fields(survey, (64, 64), window), batch.fields[index], atol=1e-3)
 
 
-def test_windows_know_what_the_whole_picture_knows(corpus: library.Library) -> None:
-    """Samples of a scene are cut from it around unknown pixels, guides and colours too."""
-    whole, cut = (
-        batches.draw_batch(corpus, Mix(), count, size, np.random.default_rng(4), with_colours=True, whole=160)
-        for count, size in ((1, 160), (4, 64))
-    )
-    places = set()
-    for index in range(4):
-        found = [
-            (y, x)
-            for y in range(0, 97, guides.SCALE)
-            for x in range(0, 97, guides.SCALE)
-            if torch.equal(whole.alpha[0, :, y : y + 64, x : x + 64], cut.alpha[index])
-            and torch.equal(whole.planes[0, :, y : y + 64, x : x + 64], cut.planes[index])
-        ]
-        assert len(found) == 1
-        y, x = found[0]
-        row, column = y // guides.SCALE, x // guides.SCALE
-        assert torch.equal(whole.fields[0, :, row : row + 16, column : column + 16], cut.fields[index])
-        for name in ("is_unknown", "foreground", "background"):
-            part = getattr(whole, name)[0, :, y : y + 64, x : x + 64]
-            assert torch.equal(part, getattr(cut, name)[index]), name
-        assert cut.is_unknown[index].any()
-        places.add((y, x))
-    assert len(places) > 1
-
-
-def test_windows_are_taken_from_scenes_in_turn(corpus: library.Library) -> None:
-    drawn = [
-        batches.draw_batch(corpus, Mix(), count, 64, np.random.default_rng(8), with_guides=False, whole=96)
-        for count in (5, 8)
-    ]
-    assert [each.planes.shape for each in drawn] == [(5, 5, 64, 64), (8, 5, 64, 64)]
-    assert [each.fields.shape for each in drawn] == [(5, 0, 1, 1), (8, 0, 1, 1)]
-    for part in ("planes", "alpha", "is_unknown"):  # two scenes each, so the first five are the same
-        assert torch.equal(getattr(drawn[0], part), getattr(drawn[1], part)[:5]), part
-
-
 @pytest.mark.parametrize("mix", [Mix(degraded=1, jpeg=0.5), PublishedMix()], ids=["mix", "published"])
 def test_samples_do_not_depend_on_those_beside_them(corpus: library.Library, mix: Mix | PublishedMix) -> None:
     together, apart = (np.random.default_rng(5).spawn(12) for _ in range(2))

@@ -62,7 +62,7 @@ def test_five_commands_lead_from_cutouts_to_a_measured_model(
     state = json.loads(Path("runs/mine/state.json").read_text())
     assert [each["step"] for each in state["evaluations"]] == [1, 2, 3, 4]
     assert {path.name for path in Path("runs/mine").iterdir()} == {
-        "last.pt", "best.pt", "state.json", "events"
+        "last.pt", "best.pt", "state.json", "events", "scenes"
     }  # fmt: skip
     assert Path("mine.onnx").stat().st_size > 1000
     table = printed.out[printed.out.index("mine.onnx\n") :]

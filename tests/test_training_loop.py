@@ -199,7 +199,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_readable_beside_its_weights(corpus: Path, tmp_path: Path) -> None:
     loop.train("smoke", corpus, tmp_path / "run", workers=0)
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["last.pt", "state.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["last.pt", "scenes", "state.json"]
     told = json.loads((tmp_path / "run/state.json").read_text())
     assert (told["recipe"], told["step"], told["samples"], told["phase"]) == ("smoke", 4, 8, "small")
     assert told["code"].startswith(__version__)

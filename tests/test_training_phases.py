@@ -3,6 +3,8 @@ import pytest
 from deepmatte.errors import BadInput
 from deepmatte.training import recipes
 from deepmatte.training.phases import Phase, Recipe
+from deepmatte.training.published import PublishedMix
+from deepmatte.training.scenes import Scenes
 
 
 def _recipe(**changes: object) -> Recipe:
@@ -40,9 +42,20 @@ def test_a_recipe_that_cannot_run_fails_when_it_is_built(changes: dict[str, obje
 def test_a_phase_of_a_size_that_does_not_fit_the_stride_fails() -> None:
     with pytest.raises(ValueError, match="multiple of 16"):
         Phase("a", 100, 2, 1.0)
-    for whole in (200, 48):  # no multiple of 16; smaller than the samples
-        with pytest.raises(ValueError, match=f"whole is {whole}"):
-            Phase("a", 64, 2, 1.0, whole=whole)
+
+
+def test_scenes_hold_windows_guides_and_no_colours() -> None:
+    with pytest.raises(ValueError, match="64 px hold no windows of 96"):
+        Phase("a", 96, 2, 1.0, scenes=Scenes(side=64))
+    phase = Phase("a", 64, 2, 1.0, scenes=Scenes(side=96))
+    assert _recipe(phases=(phase,)).phases[0].scenes == Scenes(side=96)
+    for changes in (
+        {"network": "dim"},
+        {"loss": {"compositional": 1.0}},
+        {"mix": PublishedMix()},
+    ):
+        with pytest.raises(ValueError, match="guides and no colours"):
+            _recipe(phases=(phase,), **changes)
 
 
 def test_an_unknown_recipe_lists_the_names() -> None:

@@ -8,8 +8,9 @@ processes draw them.
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,17 +18,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from deepmatte import framing, guides, trimap
-from deepmatte.training import composition, losses
+from deepmatte.training import composition, losses, scenes
 from deepmatte.training.budget import Budget
 from deepmatte.training.composition import Mix, Rng
 from deepmatte.training.corpus.library import Library
 from deepmatte.training.networks import BUILDERS
 from deepmatte.training.phases import Phase, Recipe
 from deepmatte.training.published import PublishedMix
+from deepmatte.training.scenes import Scene, Scenes
 from deepmatte.training.shelf import Shelf
 
-# Windows that are cut from one whole picture: its guides cost more than they do.
-_WINDOWS = 4
+_SCENES = 1  # sets their generators apart from those of steps
 _AHEAD = 3  # batches that each process or thread draws before they are needed
 
 
@@ -54,31 +55,28 @@ def draw_batch(
     size: int,
     rng: Rng,
     *,
-    whole: int | None = None,
     with_guides: bool = True,
     with_colours: bool = False,
     shelf: Shelf | None = None,
 ) -> Batch:
     """Draw count samples of size × size pixels (a multiple of 16), with their guides and colours if asked.
 
-    whole: the side of the whole pictures that the samples are windows of, around unknown pixels, in pixels (a
-    multiple of 16). Guides are then made of whole pictures, as in use: they know more than a window shows. If
-    none is given each sample is a picture of its own. shelf: where the library's pictures lie, and so where
+    shelf: where the library's pictures lie, and so where
     the batch is made; the CPU if none is given. The same state of the generator gives the same batch on one
     device, on another the same up to rounding.
     """
     shelf = shelf or Shelf(torch.device("cpu"))
-    rngs = rng.spawn(count if whole is None else -(-count // _WINDOWS))
+    rngs = rng.spawn(count)
     together = composition.ON_A_CPU if shelf.device.type == "cpu" else count
     samples = composition.Samples.join(
         [
-            composition.draw_samples(library, mix, whole or size, rngs[first : first + together], shelf)
-            for first in range(0, len(rngs), together)
+            composition.draw_samples(library, mix, size, rngs[first : first + together], shelf)
+            for first in range(0, count, together)
         ]
     )
     tri = samples.trimap
     known = torch.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND], dim=1).float()
-    planes, fields = [samples.image, known], samples.image.new_zeros((len(rngs), 0, 1, 1))
+    planes, fields = [samples.image, known], samples.image.new_zeros((count, 0, 1, 1))
     if with_guides:
         image = samples.image.cpu().numpy()
         surveyed = guides.survey(image, tri.cpu().numpy())
@@ -86,32 +84,7 @@ def draw_batch(
         fields = torch.from_numpy(surveyed.fields).to(shelf.device)
     colours = (samples.foreground, samples.background) if with_colours else ()
     is_unknown = (tri == trimap.UNKNOWN)[:, None].float()
-    batch = Batch(torch.cat(planes, dim=1), fields, samples.alpha, is_unknown, *colours)
-    return batch if whole is None else _cut_windows(batch, count, size, rngs)
-
-
-def _cut_windows(wholes: Batch, count: int, size: int, rngs: Sequence[Rng]) -> Batch:
-    """Return windows of whole pictures, taken from them in turn, each around an unknown pixel."""
-    unknown = [torch.nonzero(each[0]).cpu().numpy() for each in wholes.is_unknown]
-    most = wholes.alpha.shape[-1] - size
-    windows = []
-    for index in (number % len(rngs) for number in range(count)):
-        rng, places = rngs[index], unknown[index]
-        # The pixel may lie anywhere but at the window's edge.
-        corner = places[rng.integers(len(places))] - rng.integers(size // 8, size - size // 8, 2)
-        y, x = (int(at) // guides.SCALE * guides.SCALE for at in corner.clip(0, most))
-        windows.append((index, y, x))
-
-    def cut(grid: Tensor, scale: int = 1) -> Tensor:
-        side = size // scale
-        return torch.stack(
-            [grid[index, :, y // scale :, x // scale :][:, :side, :side] for index, y, x in windows]
-        )
-
-    has_guides = wholes.fields.shape[1] > 0
-    fields = cut(wholes.fields, guides.SCALE) if has_guides else wholes.fields.new_zeros((count, 0, 1, 1))
-    colours = (cut(part) for part in (wholes.foreground, wholes.background) if part is not None)
-    return Batch(cut(wholes.planes), fields, cut(wholes.alpha), cut(wholes.is_unknown), *colours)
+    return Batch(torch.cat(planes, dim=1), fields, samples.alpha, is_unknown, *colours)
 
 
 @dataclass(eq=False)
@@ -120,12 +93,14 @@ class Batches(Dataset[tuple[Phase, Batch]]):
 
     shelf: where they are drawn; the CPU if none is given. draws: which of the step's draws are in the batch;
     a draw is as many samples as the phase's batch, and depends on its number, the step and the seed only.
+    folder: where scenes are kept; if none is given they are drawn whenever they are seen.
     """
 
     library: Library
     recipe: Recipe
     shelf: Shelf | None = None
     draws: range = range(1)
+    folder: Path | None = None
 
     @property
     def has_guides(self) -> bool:
@@ -138,17 +113,29 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         return phase, _join([self._draw(step, phase, number) for number in self.draws])
 
     def _draw(self, step: int, phase: Phase, number: int) -> Batch:
+        mix = phase.mix or self.recipe.mix
+        rng = np.random.default_rng([self.recipe.seed, step, number])
+        if phase.scenes is not None:
+            chosen = phase.scenes.choose(step, phase.batch, rng)
+            windows = (self._find(phase.scenes, mix, number, one).window(phase.size, rng) for one in chosen)
+            return Batch(*(torch.stack(parts) for parts in zip(*windows, strict=True)))
         return draw_batch(
             self.library,
-            phase.mix or self.recipe.mix,
+            mix,
             phase.batch,
             phase.size,
-            np.random.default_rng([self.recipe.seed, step, number]),
-            whole=phase.whole,
+            rng,
             with_guides=self.has_guides,
             with_colours=bool(set(phase.loss or self.recipe.loss) & set(losses.COLOUR_TERMS)),
             shelf=self.shelf,
         )
+
+    def _find(self, kind: Scenes, mix: Mix | PublishedMix, draw: int, number: int) -> Scene:
+        """Return a scene by its number; each draw has its own."""
+        assert isinstance(mix, Mix)  # recipes see to it
+        path = self.folder and self.folder / f"{draw}-{number:06d}.npz"
+        rng = np.random.default_rng([self.recipe.seed, number, draw, _SCENES])
+        return scenes.find(path, self.library, mix, kind, rng, self.shelf)
 
 
 def _join(batches: list[Batch]) -> Batch:

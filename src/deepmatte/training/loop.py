@@ -16,6 +16,8 @@ from deepmatte.training.phases import Recipe
 from deepmatte.training.ranks import join
 from deepmatte.training.upkeep import Keeper, Upkeep
 
+# Below a run's folder: the pictures that samples are windows of.
+SCENES = "scenes"
 # Called after each step with the state and the share of the budget that is used.
 Progress = Callable[[checkpoint.State, float], None]
 
@@ -59,7 +61,8 @@ def train(
     note_corpora(training.state, folders)
     budget = Budget(recipe, training.state, minutes, pause_minutes)
     mine = range(ranks.rank * draws, (ranks.rank + 1) * draws)
-    drawn = batches.Batches(library.read(*folders, without=without), recipe, draws=mine)
+    read = library.read(*folders, without=without)
+    drawn = batches.Batches(read, recipe, draws=mine, folder=output / SCENES)
     loaded = batches.load(drawn, budget, workers, training.device)
     pace = Pace(training.state, ranks)
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepmatte import framing
 from deepmatte.training import losses
 from deepmatte.training.composition import Mix
 from deepmatte.training.networks import BUILDERS
 from deepmatte.training.published import PublishedMix
+from deepmatte.training.scenes import Scenes
 
 
 @dataclass(frozen=True)
@@ -14,9 +16,9 @@ class Phase:
     """One stretch of training. size: side of the samples in pixels, a multiple of 16; batch: samples a step;
     share: of the whole budget (steps or minutes).
 
-    whole: side of the whole pictures that samples are windows of, a multiple of 16; if none is given they are
-    pictures of their own. frozen: the network's parts that stay as they are, normalisation statistics too;
-    skipped: parts left out of the forward pass; loss, mix: in place of the recipe's.
+    scenes: the whole pictures that samples are windows of; if none are given they are pictures of their own.
+    frozen: the network's parts that stay as they are, normalisation statistics too; skipped: parts left out
+    of the forward pass; loss, mix: in place of the recipe's.
     """
 
     name: str
@@ -27,16 +29,16 @@ class Phase:
     skipped: tuple[str, ...] = ()
     loss: dict[str, float] | None = None
     mix: Mix | PublishedMix | None = None
-    whole: int | None = None
+    scenes: Scenes | None = None
 
     def __post_init__(self) -> None:
         if self.size % 16 or self.size < 64:
             raise ValueError(
                 f"phase {self.name}: size is {self.size}; expected a multiple of 16, at least 64"
             )
-        if self.whole is not None and (self.whole % 16 or self.whole < self.size):
+        if self.scenes is not None and self.scenes.side < self.size:
             raise ValueError(
-                f"phase {self.name}: whole is {self.whole}; expected a multiple of 16, at least the size"
+                f"phase {self.name}: scenes of {self.scenes.side} px hold no windows of {self.size} px"
             )
         if self.batch < 1 or not 0 < self.share <= 1:
             raise ValueError(f"phase {self.name}: expected batch >= 1 and 0 < share <= 1")
@@ -77,8 +79,21 @@ class Recipe:
             raise ValueError(
                 f"loss names {', '.join(sorted(unknown))}; expected some of {', '.join(losses.TERMS)}"
             )
+        for phase in self.phases:
+            if phase.scenes is not None and not self._reads_scenes(phase):
+                raise ValueError(
+                    f"phase {phase.name} has scenes, which hold guides and no colours: the network must read"
+                    " guides, the loss no colours, and foregrounds be drawn by a Mix"
+                )
         if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
             raise ValueError("the shares of the phases must add up to 1")
+
+    def _reads_scenes(self, phase: Phase) -> bool:
+        return (
+            BUILDERS[self.network].reads_planes == framing.PLANES
+            and not set(phase.loss or self.loss) & set(losses.COLOUR_TERMS)
+            and isinstance(phase.mix or self.mix, Mix)
+        )
 
     def phase_at(self, progress: float) -> Phase:
         """Return the phase at a share of the budget in [0, 1]."""

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from deepmatte.training.composition import Mix
 from deepmatte.training.phases import Phase, Recipe
+from deepmatte.training.scenes import Scenes
 
 _MIX = Mix(
     groups=(
@@ -40,7 +41,7 @@ SMOKE = replace(
     RECIPE,
     name="smoke",
     settings={"widths": (8, 8, 8, 8), "encoder": (0, 1, 1, 1), "decoder": (1, 1, 1)},
-    phases=(Phase("small", size=64, batch=2, share=1.0),),
+    phases=(Phase("small", size=64, batch=2, share=1.0, scenes=Scenes(side=96, count=3)),),
     steps=4,
     warm_up=2,
 )
