@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from small_corpus import write_corpus
 
-from deepmatte.errors import BadInput, MatteError
+from deepmatte.errors import BadInput, BadOutput, MatteError
 from deepmatte.training import batches, checkpoint, learning, loop, recipes
 from deepmatte.training.corpus import library, manifest
 from deepmatte.training.networks import dim
@@ -67,6 +68,14 @@ def test_workers_do_not_change_what_is_learnt(corpus: Path, tmp_path: Path) -> N
         assert torch.equal(value, helped[name]), name
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_scenes_that_cannot_be_kept_are_one_line(corpus: Path, tmp_path: Path, workers: int) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "scenes").write_text("in the way")
+    with pytest.raises(BadOutput, match=r"^[^\n]*scenes[^\n]*$"):
+        loop.train("smoke", corpus, tmp_path / "run", workers=workers)
+
+
 def test_a_resumed_run_equals_an_unbroken_one(corpus: Path, tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
@@ -79,6 +88,7 @@ def test_a_resumed_run_equals_an_unbroken_one(corpus: Path, tmp_path: Path) -> N
     with pytest.raises(Stopped):
         loop.train("smoke", corpus, tmp_path / "broken", workers=0, progress=stop, upkeep=EAGER)
     assert checkpoint.load(tmp_path / "broken")[0].step == 1
+    shutil.rmtree(tmp_path / "broken" / "scenes")  # drawn again, the same
     loop.train("smoke", corpus, tmp_path / "broken", workers=0)
     broken = _weights(tmp_path / "broken")
     for name, value in _weights(tmp_path / "whole").items():

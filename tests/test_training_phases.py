@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from deepmatte.errors import BadInput
 from deepmatte.training import recipes
+from deepmatte.training.composition import Mix
 from deepmatte.training.phases import Phase, Recipe
 from deepmatte.training.published import PublishedMix
 from deepmatte.training.scenes import Scenes
@@ -56,6 +59,27 @@ def test_scenes_hold_windows_guides_and_no_colours() -> None:
     ):
         with pytest.raises(ValueError, match="guides and no colours"):
             _recipe(phases=(phase,), **changes)
+
+
+def test_scenes_are_met_from_the_first_step_on() -> None:
+    first, other, none = (
+        Phase(name, 64, 2, 0.5, scenes=kind)
+        for name, kind in (("a", Scenes(side=96)), ("b", Scenes(side=112)), ("c", None))
+    )
+    for phases in ((none, first), (first, other), (first, replace(first, mix=Mix(clutter=0)))):
+        with pytest.raises(ValueError, match="the same ones"):
+            _recipe(phases=phases)
+    assert len(_recipe(phases=(first, replace(first, size=96))).phases) == 2
+    assert len(_recipe(phases=(first, none)).phases) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"side": 100}, {"side": 48}, {"count": 0}, {"unknown": (0.6, 0.3)}, {"least_foreground": 0.9}],
+)
+def test_scenes_that_cannot_be_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="scenes: "):
+        Scenes(**changes)  # type: ignore[arg-type]
 
 
 def test_an_unknown_recipe_lists_the_names() -> None:

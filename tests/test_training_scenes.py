@@ -7,7 +7,6 @@ import torch
 from small_corpus import write_corpus
 
 from deepmatte import framing, guides, trimap
-from deepmatte.errors import BadInput
 from deepmatte.training import recipes, scenes
 from deepmatte.training.batches import Batches
 from deepmatte.training.composition import Mix
@@ -30,7 +29,7 @@ def _equal(one: Scene, other: Scene) -> bool:
 
 def test_a_window_is_what_the_pipeline_reads_there(corpus: Library) -> None:
     """Planes and fields are those that framing makes of the whole picture, up to the half precision kept."""
-    scene = scenes.find(None, corpus, Mix(), KIND, np.random.default_rng(2))
+    scene = scenes.fetch(None, corpus, Mix(), KIND, np.random.default_rng(2))
     image, tri = scene.image.astype(np.float32) / 255, scene.trimap
     survey = guides.survey(image, tri)
     places = set()
@@ -60,7 +59,7 @@ def test_scenes_are_like_pictures_that_people_bring(corpus: Library) -> None:
     any_kind = replace(KIND, least_foreground=0, least_background=0, unknown=(0, 1), hardest=1)
     shares = []
     for kind in (KIND, any_kind):
-        drawn = [scenes.find(None, corpus, Mix(), kind, np.random.default_rng(seed)) for seed in range(12)]
+        drawn = [scenes.fetch(None, corpus, Mix(), kind, np.random.default_rng(seed)) for seed in range(12)]
         shares.append([[float((each.trimap == level).mean()) for level in (255, 0, 128)] for each in drawn])
         if kind is KIND:
             for each in drawn:
@@ -77,13 +76,44 @@ def test_scenes_are_like_pictures_that_people_bring(corpus: Library) -> None:
 
 def test_a_scene_that_is_kept_is_read_and_not_drawn(corpus: Library, tmp_path: Path) -> None:
     path = tmp_path / "kept" / "0-000000.npz"
-    drawn = scenes.find(path, corpus, Mix(), KIND, np.random.default_rng(1))
+    drawn = scenes.fetch(path, corpus, Mix(), KIND, np.random.default_rng(1))
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert _equal(scenes.find(path, corpus, Mix(), KIND, np.random.default_rng(2)), drawn)
-    assert not _equal(scenes.find(None, corpus, Mix(), KIND, np.random.default_rng(2)), drawn)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(BadInput, match="remove it, and it is drawn again"):
-        scenes.find(path, corpus, Mix(), KIND, np.random.default_rng(1))
+    assert _equal(scenes.fetch(path, corpus, Mix(), KIND, np.random.default_rng(2)), drawn)
+    assert not _equal(scenes.fetch(None, corpus, Mix(), KIND, np.random.default_rng(2)), drawn)
+
+
+@pytest.mark.parametrize("kept", [0, 1000])
+def test_a_damaged_scene_is_drawn_again(
+    corpus: Library, tmp_path: Path, kept: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "0-000000.npz"
+    drawn = scenes.fetch(path, corpus, Mix(), KIND, np.random.default_rng(1))
+    path.write_bytes(path.read_bytes()[:kept])
+    assert _equal(scenes.fetch(path, corpus, Mix(), KIND, np.random.default_rng(1)), drawn)
+    assert "is damaged and is drawn again" in caplog.text
+    assert _equal(scenes.fetch(path, corpus, Mix(), KIND, np.random.default_rng(2)), drawn)
+
+
+def test_where_no_picture_will_do_the_best_is_taken(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that show enough, the one that its guides know best."""
+    impossible = replace(KIND, hardest=0)
+
+    def error(tries: int) -> float:
+        monkeypatch.setattr(scenes, "_TRIES", tries)
+        scene = scenes.fetch(None, corpus, Mix(), impossible, np.random.default_rng(6))
+        difference = np.abs(np.clip(scene.planes[0].astype(float), 0, 1) - scene.alpha / 255)
+        return float(difference[scene.trimap == trimap.UNKNOWN].mean())
+
+    errors = [error(tries) for tries in range(1, 9)]
+    assert errors[-1] < errors[0]
+    assert errors[2:] == sorted(errors[2:], reverse=True)
+
+
+def test_files_are_called_by_what_decides_on_them() -> None:
+    key = KIND.key(Mix(), 0)
+    assert replace(KIND, count=9).key(Mix(), 0) == key
+    others = [KIND.key(Mix(clutter=0), 0), KIND.key(Mix(), 1), replace(KIND, side=112).key(Mix(), 0)]
+    assert len({key, *others}) == 4
 
 
 def test_a_step_meets_a_new_scene_and_old_ones() -> None:
@@ -103,4 +133,4 @@ def test_batches_are_the_same_whether_scenes_were_kept_or_not(corpus: Library, t
         for name in ("planes", "fields", "alpha", "is_unknown"):
             assert torch.equal(getattr(first, name), getattr(again, name)), name
             assert torch.equal(getattr(first, name), getattr(drawn, name)), name
-    assert {path.name.split("-")[0] for path in tmp_path.iterdir()} == {"0", "1"}
+    assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"0", "1"}

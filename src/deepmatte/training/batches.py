@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from deepmatte import framing, guides, trimap
+from deepmatte.errors import MatteError
 from deepmatte.training import composition, losses, scenes
 from deepmatte.training.budget import Budget
 from deepmatte.training.composition import Mix, Rng
@@ -117,7 +118,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         rng = np.random.default_rng([self.recipe.seed, step, number])
         if phase.scenes is not None:
             chosen = phase.scenes.choose(step, phase.batch, rng)
-            windows = (self._find(phase.scenes, mix, number, one).window(phase.size, rng) for one in chosen)
+            windows = (self._fetch(phase.scenes, mix, number, one).window(phase.size, rng) for one in chosen)
             return Batch(*(torch.stack(parts) for parts in zip(*windows, strict=True)))
         return draw_batch(
             self.library,
@@ -130,12 +131,12 @@ class Batches(Dataset[tuple[Phase, Batch]]):
             shelf=self.shelf,
         )
 
-    def _find(self, kind: Scenes, mix: Mix | PublishedMix, draw: int, number: int) -> Scene:
+    def _fetch(self, kind: Scenes, mix: Mix | PublishedMix, draw: int, number: int) -> Scene:
         """Return a scene by its number; each draw has its own."""
         assert isinstance(mix, Mix)  # recipes see to it
-        path = self.folder and self.folder / f"{draw}-{number:06d}.npz"
+        path = self.folder and self.folder / f"{kind.key(mix, self.recipe.seed)}-{draw}-{number:06d}.npz"
         rng = np.random.default_rng([self.recipe.seed, number, draw, _SCENES])
-        return scenes.find(path, self.library, mix, kind, rng, self.shelf)
+        return scenes.fetch(path, self.library, mix, kind, rng, self.shelf)
 
 
 def _join(batches: list[Batch]) -> Batch:
@@ -156,8 +157,8 @@ def load(
     if device.type == "cuda" and not batches.has_guides:
         batches.shelf = Shelf.of(batches.library, device)
         return Ahead(batches, budget, device)
-    return DataLoader(
-        batches,
+    loader = DataLoader(
+        _Answers(batches),
         sampler=budget,
         batch_size=None,
         num_workers=workers,
@@ -166,6 +167,29 @@ def load(
         # A process that shares this one's memory must open no pictures: libvips does not survive a fork.
         multiprocessing_context="spawn" if workers and not batches.library.is_read else None,
     )
+    return _heed(loader)
+
+
+@dataclass(eq=False)
+class _Answers(Dataset[tuple[Phase, Batch] | MatteError]):
+    """Batches, or what is wrong: an error that is raised in another process would arrive with its traceback
+    for a message.
+    """
+
+    batches: Batches
+
+    def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, Batch] | MatteError:
+        try:
+            return self.batches[key]
+        except MatteError as error:
+            return error
+
+
+def _heed(answers: Iterable[tuple[Phase, Batch] | MatteError]) -> Iterator[tuple[Phase, Batch]]:
+    for answer in answers:
+        if isinstance(answer, MatteError):
+            raise answer
+        yield answer
 
 
 class Ahead:

@@ -92,8 +92,8 @@ def draw_samples(
             _to_levels(composite(foreground, background, alpha)), alpha, tri, foreground, background
         )
     foreground, alpha, tri = _draw_subjects(library, mix, size, rngs, shelf)
-    scenes = [_draw_scene(library, mix, size, rng) for rng in rngs]
-    background = _show_scenes(scenes, size, shelf)
+    backdrops = [_draw_backdrop(library, mix, size, rng) for rng in rngs]
+    background = _show_backdrops(backdrops, size, shelf)
     foreground = camera.recolour(foreground, [camera.draw_colouring(rng) for rng in rngs])
     background = camera.recolour(background, [camera.draw_colouring(rng) for rng in rngs])
     nearing = [rng.uniform(0.4, 1) if rng.random() < mix.similar_colours else 0.0 for rng in rngs]
@@ -228,7 +228,7 @@ def _view_foreground(foreground: Foreground, mix: Mix, size: int, rng: Rng) -> V
 
 
 @dataclass(frozen=True, eq=False)
-class _Scene:
+class _Backdrop:
     """What is drawn of a sample's background.
 
     collage: another photograph, and the coarse values and contrast of the field that says where it is seen;
@@ -241,7 +241,7 @@ class _Scene:
     blur: float
 
 
-def _draw_scene(library: Library, mix: Mix, size: int, rng: Rng) -> _Scene:
+def _draw_backdrop(library: Library, mix: Mix, size: int, rng: Rng) -> _Backdrop:
     first, collage, clutter = _view_background(library, rng), None, None
     if rng.random() < mix.collage:
         field = noise.draw_smooth(size, rng.uniform(0.3, 1) * size, rng)
@@ -249,23 +249,23 @@ def _draw_scene(library: Library, mix: Mix, size: int, rng: Rng) -> _Scene:
     if rng.random() < mix.clutter:
         clutter = _view_foreground(_choose(library, mix, rng), mix, size, rng)
     blur = _log_uniform(0.5, 8, rng) if rng.random() < mix.background_blur else 0.0
-    return _Scene(first, collage, clutter, blur)
+    return _Backdrop(first, collage, clutter, blur)
 
 
-def _show_scenes(scenes: Sequence[_Scene], size: int, shelf: Shelf) -> Tensor:
+def _show_backdrops(backdrops: Sequence[_Backdrop], size: int, shelf: Shelf) -> Tensor:
     """Return backgrounds (B, 3, S, S)."""
-    out = views.see([each.first for each in scenes], size, shelf)[:, :3]
-    chosen, collages = _given([each.collage for each in scenes])
+    out = views.see([each.first for each in backdrops], size, shelf)[:, :3]
+    chosen, collages = _given([each.collage for each in backdrops])
     if chosen:
         field = noise.spread([coarse for _, coarse, _ in collages], size, shelf.device)[:, None]
         share = ((field - 0.5) * _column([contrast for _, _, contrast in collages], shelf)).clamp_(0, 1)
         other = views.see([view for view, _, _ in collages], size, shelf)[:, :3]
         out = _put(out, chosen, composite(other, out[chosen], share))
-    chosen, clutter = _given([each.clutter for each in scenes])
+    chosen, clutter = _given([each.clutter for each in backdrops])
     if chosen:
         colours, alpha = views.see(clutter, size, shelf).split((3, 1), dim=1)
         out = _put(out, chosen, composite(colours, out[chosen], alpha))
-    chosen, sigmas = _given([each.blur for each in scenes])
+    chosen, sigmas = _given([each.blur for each in backdrops])
     if chosen:
         out = _put(out, chosen, camera.blur(out[chosen], sigmas))
     return out

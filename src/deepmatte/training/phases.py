@@ -85,6 +85,10 @@ class Recipe:
                     f"phase {phase.name} has scenes, which hold guides and no colours: the network must read"
                     " guides, the loss no colours, and foregrounds be drawn by a Mix"
                 )
+        # Each step meets a new scene: a phase that begins with others late would meet all of its at once.
+        kinds = {(phase.scenes, phase.mix) for phase in self.phases if phase.scenes}
+        if len(kinds) > 1 or (kinds and self.phases[0].scenes is None):
+            raise ValueError("phases with scenes must have the same ones and mix, the first phase among them")
         if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
             raise ValueError("the shares of the phases must add up to 1")
 

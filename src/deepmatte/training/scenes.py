@@ -5,13 +5,15 @@ unknown pixels as they do in a photograph, and a network learns to mistrust them
 its guides are made as in use, and samples are cut from it. That takes a second or more of a processor, so a
 scene is kept in a file and seen again.
 
-A scene is drawn anew until it is like what people bring: both sides are known somewhere, and the guides are
-not lost. Of what training draws at random a fifth is (docs/experiments.md).
+A scene is drawn anew, some times, until it is like what people bring: both sides are known somewhere, and the
+guides are not lost. Of what training draws at random a fifth is (docs/experiments.md).
 """
 
+import hashlib
+import logging
+import math
 import os
-import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,6 @@ import torch
 from torch import Tensor
 
 from deepmatte import guides, outputs, trimap
-from deepmatte.errors import BadInput
 from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes
 from deepmatte.training import composition
 from deepmatte.training.composition import Mix
@@ -28,7 +29,10 @@ from deepmatte.training.shelf import Shelf
 
 Rng = np.random.Generator
 
-_TRIES = 20  # pictures drawn for one scene; the last is taken as it is
+_log = logging.getLogger("deepmatte")
+
+_TRIES = 20  # pictures drawn for one scene at most; where none will do, the best of them is taken
+_FORMAT = 1  # changes when what is kept, or how guides are made, does
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,16 @@ class Scenes:
                 f"scenes: side is {self.side} and count {self.count}; expected a multiple of 16, at least 64,"
                 " and 1 or more"
             )
+        least, most = self.unknown
+        if not 0 <= least < most <= 1 or self.least_foreground + self.least_background + least >= 1:
+            raise ValueError(f"scenes: no picture is known and unknown in such shares: {self}")
+
+    def key(self, mix: Mix, seed: int) -> str:
+        """Return what files of such scenes are called by: another for all that decides on their pixels, but
+        their number and the corpus.
+        """
+        told = repr((_FORMAT, seed, mix, replace(self, count=1)))
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
 
     def choose(self, step: int, batch: int, rng: Rng) -> list[int]:
         """Return the numbers of the scenes that a step's samples are from: a new one, while there are new
@@ -95,16 +109,18 @@ def _tensor(array: AnyArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
-def find(
-    path: Path | None, library: Library, mix: Mix, scenes: Scenes, rng: Rng, shelf: Shelf | None = None
+def fetch(
+    path: Path | None, library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf | None = None
 ) -> Scene:
     """Return the scene that is kept in a file; draw it, and keep it there, where none is.
 
-    path: None to keep nothing. Raises BadOutput where it cannot be kept, BadInput for a file that is damaged.
+    path: None to keep nothing. A file that cannot be read is drawn again. Raises BadOutput where a scene
+    cannot be kept.
     """
-    if path is not None and path.exists():
-        return _read(path)
-    scene = _draw(library, mix, scenes, rng, shelf or Shelf(torch.device("cpu")))
+    kept = None if path is None else _read(path)
+    if kept is not None:
+        return kept
+    scene = _draw(library, mix, kind, rng, shelf or Shelf(torch.device("cpu")))
     if path is not None:
         outputs.make_folder(path.parent)
         with (
@@ -115,36 +131,46 @@ def find(
     return scene
 
 
-def _read(path: Path) -> Scene:
+def _read(path: Path) -> Scene | None:
     try:
         with path.open("rb") as file, np.load(file) as kept:
             return Scene(**kept)
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} holds no scene: {error}; remove it, and it is drawn again") from error
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # noqa: BLE001 (archives are damaged in many ways)
+        _log.warning("%s is damaged and is drawn again (%s)", path, type(error).__name__)
+        return None
 
 
-def _draw(library: Library, mix: Mix, scenes: Scenes, rng: Rng, shelf: Shelf) -> Scene:
+def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> Scene:
+    best, least = None, math.inf
     for left in reversed(range(_TRIES)):
-        drawn = composition.draw_samples(library, mix, scenes.side, [rng], shelf)
+        drawn = composition.draw_samples(library, mix, kind.side, [rng], shelf)
         image, tri, alpha = (part[0].cpu().numpy() for part in (drawn.image, drawn.trimap, drawn.alpha[:, 0]))
-        if left and not _shows_enough(tri, scenes):
+        shows_enough = _shows_enough(tri, kind)
+        if not shows_enough and (left or best is not None):
             continue
         survey = guides.survey(image, tri)
         planes = survey.planes(image)
-        if _error(planes[guides.PLANES.index("propagated")], alpha, tri) <= scenes.hardest:
+        error = _error(planes[guides.PLANES.index("propagated")], alpha, tri)
+        if error < least:
+            least = error
+            half = planes.astype(np.float16), survey.fields.astype(np.float16)
+            best = Scene(to_bytes(image), tri, to_bytes(alpha), *half)
+        if shows_enough and error <= kind.hardest:
             break
-    half = np.float16
-    return Scene(to_bytes(image), tri, to_bytes(alpha), planes.astype(half), survey.fields.astype(half))
+    assert best is not None
+    return best
 
 
-def _shows_enough(tri: Bytes, scenes: Scenes) -> bool:
+def _shows_enough(tri: Bytes, kind: Scenes) -> bool:
     foreground, unknown, background = (
         float((tri == kind).mean()) for kind in (trimap.FOREGROUND, trimap.UNKNOWN, trimap.BACKGROUND)
     )
     return (
-        foreground >= scenes.least_foreground
-        and background >= scenes.least_background
-        and scenes.unknown[0] <= unknown <= scenes.unknown[1]
+        foreground >= kind.least_foreground
+        and background >= kind.least_background
+        and kind.unknown[0] <= unknown <= kind.unknown[1]
     )
 
 

@@ -19,20 +19,28 @@ from deepmatte.training.scenes import Scenes
 
 _MIX = Mix(
     groups=(
-        ("strands", 0.30), ("fringed_animals", 0.20), ("objects", 0.12), ("trees", 0.04), ("plants", 0.06),
-        ("foliage", 0.08), ("treelines", 0.01), ("smoke", 0.015), ("clouds", 0.01), ("effects", 0.003),
-        ("lace", 0.13), ("cycles", 0.08),
+        ("strands", 0.42), ("fringed_animals", 0.15), ("objects", 0.12), ("trees", 0.03), ("plants", 0.05),
+        ("foliage", 0.07), ("smoke", 0.005), ("clouds", 0.003), ("lace", 0.03), ("cycles", 0.04),
         # What `deepmatte corpus render` draws besides strands and foliage.
-        ("textiles", 0.10), ("vapour", 0.04), ("glass", 0.04), ("shapes", 0.10), ("blender", 0.08),
-    )
+        ("textiles", 0.04), ("vapour", 0.02), ("glass", 0.02), ("shapes", 0.04),
+    ),
+    second_foreground=0.12,
+    unmarked_second=0.3,
+    borrowed_colours=0.1,
+    translucent=0.03,
+    collage=0.2,
+    clutter=0.2,
+    # Of whole pictures: most of a foreground is seen, and its band is as wide as people draw it.
+    scale=(0.45, 1.3),
+    widest_band=0.08,
 )  # fmt: skip
 
 RECIPE = Recipe(
     name="default",
     network="guided",
-    phases=(Phase("near", size=256, batch=8, share=0.45), Phase("wide", size=384, batch=6, share=0.55)),
-    steps=10_000,
-    learning_rate=8e-4,
+    phases=(Phase("windows", size=256, batch=8, share=1.0, scenes=Scenes(count=850)),),
+    steps=3_500,
+    learning_rate=4e-4,
     loss={"absolute": 1.0, "squared": 1.0, "laplacian": 1.0},
     mix=_MIX,
 )
