@@ -10,8 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from deepmatte import cli
 from deepmatte.training import loop
+from deepmatte.training.batches import Batch
 from deepmatte.training.board import picture
-from deepmatte.training.composition import Batch
 from deepmatte.training.upkeep import Upkeep
 
 
