@@ -33,7 +33,7 @@ def main() -> None:
 
 def cases() -> dict[str, tuple[pixels.Floats, pixels.Bytes, pixels.Floats]]:
     """Return image (H, W, 3), trimap (H, W) and true alpha (H, W) of each case."""
-    leaves = thicket(0)
+    leaves = thicket()
     hair, hair_alpha = draw("flyaways", 1)
     twig, twig_alpha = draw("twigs", 1)
     net, net_alpha = draw("net", 1)
@@ -63,10 +63,10 @@ def draw(kind: str, number: int) -> tuple[pixels.Floats, pixels.Floats]:
     return np.float32(rendering.colours), np.float32(rendering.alpha)
 
 
-def thicket(first: int) -> pixels.Floats:
+def thicket() -> pixels.Floats:
     """Return a background of leaves before leaves: (H, W, 3)."""
     scene = np.full((SIZE_PX, SIZE_PX, 3), (0.25, 0.3, 0.22), np.float32)
-    for number in range(first, first + 6):
+    for number in range(6):
         colours, alpha = draw("leaves", number)
         scene = pixels.composite(colours, scene, alpha)
     return scene
@@ -74,7 +74,7 @@ def thicket(first: int) -> pixels.Floats:
 
 def shrink(picture: pixels.Floats) -> pixels.Bytes:
     """Return a picture as it is shown: (SHOWN_PX, SHOWN_PX, 3)."""
-    return pixels.to_bytes(np.clip(pixels.resize(picture, SHOWN_PX, SHOWN_PX), 0, 1))
+    return pixels.to_bytes(pixels.resize(picture, SHOWN_PX, SHOWN_PX))
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ def test_processes_read_what_memory_has_no_room_for(corpus: Path) -> None:
 
 def test_only_a_network_that_reads_guides_gets_them(corpus: Path) -> None:
     read = library.read(corpus)
-    assert not Batches(read, RECIPE).has_guides
+    assert not RECIPE.reads_guides
     guided = Batches(read, recipes.find("smoke"))
-    assert guided.has_guides
+    assert guided.recipe.reads_guides
     assert guided[0, guided.recipe.phases[0]][1].fields.shape[1] == 13
     assert np.prod(Batches(read, RECIPE)[0, RECIPE.phases[0]][1].fields.shape) == 0

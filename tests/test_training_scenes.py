@@ -64,7 +64,7 @@ def test_scenes_are_like_pictures_that_people_bring(corpus: Library) -> None:
         if kind is KIND:
             for each in drawn:
                 is_unknown = each.trimap == trimap.UNKNOWN
-                error = np.abs(np.clip(each.planes[0].astype(float), 0, 1) - each.alpha / 255)
+                error = np.abs(np.clip(each.guide_planes[0].astype(float), 0, 1) - each.alpha / 255)
                 assert error[is_unknown].mean() <= 0.151
     foreground, background, unknown = np.array(shares[0]).T
     assert foreground.min() >= 0.05
@@ -101,7 +101,7 @@ def test_where_no_picture_will_do_the_best_is_taken(corpus: Library, monkeypatch
     def error(tries: int) -> float:
         monkeypatch.setattr(scenes, "_TRIES", tries)
         scene = scenes.fetch(None, corpus, Mix(), impossible, np.random.default_rng(6))
-        difference = np.abs(np.clip(scene.planes[0].astype(float), 0, 1) - scene.alpha / 255)
+        difference = np.abs(np.clip(scene.guide_planes[0].astype(float), 0, 1) - scene.alpha / 255)
         return float(difference[scene.trimap == trimap.UNKNOWN].mean())
 
     errors = [error(tries) for tries in range(1, 9)]

@@ -17,13 +17,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from deepmatte import framing, guides, trimap
+from deepmatte import guides, trimap
 from deepmatte.errors import MatteError
-from deepmatte.training import composition, losses, scenes
+from deepmatte.training import composition, scenes
 from deepmatte.training.budget import Budget
 from deepmatte.training.composition import Mix, Rng
 from deepmatte.training.corpus.library import Library
-from deepmatte.training.networks import BUILDERS
 from deepmatte.training.phases import Phase, Recipe
 from deepmatte.training.published import PublishedMix
 from deepmatte.training.scenes import Scene, Scenes
@@ -62,9 +61,8 @@ def draw_batch(
 ) -> Batch:
     """Draw count samples of size × size pixels (a multiple of 16), with their guides and colours if asked.
 
-    shelf: where the library's pictures lie, and so where
-    the batch is made; the CPU if none is given. The same state of the generator gives the same batch on one
-    device, on another the same up to rounding.
+    shelf: where the library's pictures lie, and so where the batch is made; the CPU if none is given. The
+    same state of the generator gives the same batch on one device, on another the same up to rounding.
     """
     shelf = shelf or Shelf(torch.device("cpu"))
     rngs = rng.spawn(count)
@@ -103,11 +101,6 @@ class Batches(Dataset[tuple[Phase, Batch]]):
     draws: range = range(1)
     folder: Path | None = None
 
-    @property
-    def has_guides(self) -> bool:
-        """Whether the recipe's network reads guides."""
-        return BUILDERS[self.recipe.network].reads_planes == framing.PLANES
-
     def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, Batch]:
         """Draw this process's part of a step in a phase."""
         step, phase = key
@@ -126,8 +119,8 @@ class Batches(Dataset[tuple[Phase, Batch]]):
             phase.batch,
             phase.size,
             rng,
-            with_guides=self.has_guides,
-            with_colours=bool(set(phase.loss or self.recipe.loss) & set(losses.COLOUR_TERMS)),
+            with_guides=self.recipe.reads_guides,
+            with_colours=self.recipe.asks_colours(phase),
             shelf=self.shelf,
         )
 
@@ -154,7 +147,7 @@ def load(
 
     workers: processes that draw them where a processor does, 0 for this one; device: what they are for.
     """
-    if device.type == "cuda" and not batches.has_guides:
+    if device.type == "cuda" and not batches.recipe.reads_guides:
         batches.shelf = Shelf.of(batches.library, device)
         return Ahead(batches, budget, device)
     loader = DataLoader(

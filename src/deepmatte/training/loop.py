@@ -1,6 +1,5 @@
 """The training loop: build → draw → step → keep. It knows recipes, not architectures."""
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from deepmatte import outputs
 from deepmatte.errors import BadInput
-from deepmatte.training import batches, checkpoint, recipes
+from deepmatte.training import batches, checkpoint, recipes, scenes
 from deepmatte.training.budget import Budget
 from deepmatte.training.corpus import library, manifest
 from deepmatte.training.corpus.store import Store
@@ -63,11 +62,11 @@ def train(
     note_corpora(training.state, folders)
     budget = Budget(recipe, training.state, minutes, pause_minutes)
     mine = range(ranks.rank * draws, (ranks.rank + 1) * draws)
-    scenes = output / SCENES / name_corpus(training.state, without)
+    kept = output / SCENES / scenes.name(training.state.corpora[-1], sorted(without))
     if ranks.count == 1:  # else another process may be writing there
-        outputs.remove_parts(scenes)
+        outputs.remove_parts(kept)
     read = library.read(*folders, without=without)
-    drawn = batches.Batches(read, recipe, draws=mine, folder=scenes)
+    drawn = batches.Batches(read, recipe, draws=mine, folder=kept)
     loaded = batches.load(drawn, budget, workers, training.device)
     pace = Pace(training.state, ranks)
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
@@ -90,12 +89,6 @@ def _choose(name: str, minutes: float | None, steps: int | None, seed: int | Non
         raise BadInput("both minutes and steps are given; expected one budget: leave one of them out")
     recipe = recipes.find(name)
     return replace(recipe, steps=steps or recipe.steps, seed=recipe.seed if seed is None else seed)
-
-
-def name_corpus(state: checkpoint.State, without: Collection[str]) -> str:
-    """Return a short name for what a run learns from."""
-    told = repr((state.corpora[-1], sorted(without)))
-    return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 
 def note_corpora(state: checkpoint.State, corpora: Sequence[Path]) -> None:

@@ -92,12 +92,18 @@ class Recipe:
         if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
             raise ValueError("the shares of the phases must add up to 1")
 
+    @property
+    def reads_guides(self) -> bool:
+        """Whether the network reads guides."""
+        return BUILDERS[self.network].reads_planes == framing.PLANES
+
+    def asks_colours(self, phase: Phase) -> bool:
+        """Return whether a phase's loss asks for the colours of foreground and background."""
+        return bool(set(phase.loss or self.loss) & set(losses.COLOUR_TERMS))
+
     def _reads_scenes(self, phase: Phase) -> bool:
-        return (
-            BUILDERS[self.network].reads_planes == framing.PLANES
-            and not set(phase.loss or self.loss) & set(losses.COLOUR_TERMS)
-            and isinstance(phase.mix or self.mix, Mix)
-        )
+        is_drawn_by_mix = isinstance(phase.mix or self.mix, Mix)
+        return self.reads_guides and not self.asks_colours(phase) and is_drawn_by_mix
 
     def phase_at(self, progress: float) -> Phase:
         """Return the phase at a share of the budget in [0, 1]."""

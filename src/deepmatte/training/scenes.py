@@ -10,9 +10,9 @@ guides are not lost. Of what training draws at random a fifth is (docs/experimen
 """
 
 import hashlib
+import io
 import logging
 import math
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,19 +20,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepmatte import guides, outputs, trimap
-from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes
+from deepmatte import framing, guides, outputs, trimap
+from deepmatte.framing import Window
+from deepmatte.guides import SCALE
+from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes, to_unit
 from deepmatte.training import composition
-from deepmatte.training.composition import Mix
+from deepmatte.training.composition import Mix, Rng
 from deepmatte.training.corpus.library import Library
 from deepmatte.training.shelf import Shelf
-
-Rng = np.random.Generator
 
 _log = logging.getLogger("deepmatte")
 
 _TRIES = 20  # pictures drawn for one scene at most; where none will do, the best of them is taken
-_FORMAT = 1  # changes when what is kept, or how guides are made, does
+_FORMAT = 2  # changes when what is kept, or how guides are made, does
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class Scenes:
         """Return what files of such scenes are called by: another for all that decides on their pixels, but
         their number and the corpus.
         """
-        told = repr((_FORMAT, seed, mix, replace(self, count=1)))
-        return hashlib.sha256(told.encode()).hexdigest()[:8]
+        return name(_FORMAT, seed, mix, replace(self, count=1))
 
     def choose(self, step: int, batch: int, rng: Rng) -> list[int]:
         """Return the numbers of the scenes that a step's samples are from: a new one, while there are new
@@ -78,35 +77,49 @@ class Scenes:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A whole picture of S × S pixels, as it is kept. image: (3, S, S), trimap, alpha: (S, S) uint8; planes:
-    (2, S, S), fields: (13, S / 4, S / 4) float16, its guides.
+    """A whole picture of S × S pixels as it is kept: the source of its guides (framing.GuideSource).
+
+    image: (3, S, S), trimap, alpha: (S, S) uint8; guide_planes: (2, S, S), guide_fields: (13, S / 4, S / 4)
+    float16.
     """
 
     image: Bytes
     trimap: Bytes
     alpha: Bytes
-    planes: AnyArray
-    fields: AnyArray
+    guide_planes: AnyArray
+    guide_fields: AnyArray
 
-    def window(self, size: int, rng: Rng) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def planes(self, image: Floats, top: int, left: int) -> AnyArray:
+        """Return the guide planes under a window of the picture, (2, H, W). image: (3, H, W), the window."""
+        height, width = image.shape[-2:]
+        return self.guide_planes[:, top : top + height, left : left + width]
+
+    def fields_window(self, top: int, left: int, height: int, width: int) -> AnyArray:
+        """Return the grid fields under a window, (13, height / 4, width / 4)."""
+        rows, columns = (
+            slice(at // SCALE, (at + side) // SCALE) for at, side in ((top, height), (left, width))
+        )
+        return self.guide_fields[:, rows, columns]
+
+    def window(self, size: int, rng: Rng) -> tuple[Tensor, ...]:
         """Return a random window around an unknown pixel: planes (7, size, size), fields (13, size / 4, size
         / 4), alpha and is_unknown (1, size, size), all float32.
         """
         places = np.argwhere(self.trimap == trimap.UNKNOWN)
         # The pixel may lie anywhere but at the window's edge.
         corner = places[rng.integers(len(places))] - rng.integers(size // 8, size - size // 8, 2)
-        corner = corner.clip(0, len(self.trimap) - size) // guides.SCALE
-        y, x = (slice(at * guides.SCALE, at * guides.SCALE + size) for at in corner)
-        row, column = (slice(at, at + size // guides.SCALE) for at in corner)
-        tri = self.trimap[y, x]
-        known = np.stack([tri == trimap.FOREGROUND, tri == trimap.BACKGROUND])
-        planes = [_tensor(self.image[:, y, x]) / 255, _tensor(known), _tensor(self.planes[:, y, x])]
-        fields, alpha = _tensor(self.fields[:, row, column]), _tensor(self.alpha[None, y, x]) / 255
-        return torch.cat(planes), fields, alpha, _tensor(tri[None] == trimap.UNKNOWN)
+        top, left = (int(at) // SCALE * SCALE for at in corner.clip(0, len(self.trimap) - size))
+        window = Window(top, left, size, size)
+        planes = framing.planes(np.moveaxis(self.image, 0, 2), self.trimap, self, window)
+        fields = framing.fields(self, self.trimap.shape, window)
+        alpha = to_unit(self.alpha[window.slices])
+        is_unknown = (self.trimap[window.slices] == trimap.UNKNOWN).astype(np.float32)
+        return tuple(torch.from_numpy(part) for part in (planes, fields, alpha[None], is_unknown[None]))
 
 
-def _tensor(array: AnyArray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+def name(*what: object) -> str:
+    """Return a short name for what its parts say of themselves."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:8]
 
 
 def fetch(
@@ -123,11 +136,9 @@ def fetch(
     scene = _draw(library, mix, kind, rng, shelf or Shelf(torch.device("cpu")))
     if path is not None:
         outputs.make_folder(path.parent)
-        with (
-            outputs.whole_file(path, overwrite=True) as descriptor,
-            os.fdopen(os.dup(descriptor), "wb") as file,
-        ):
-            np.savez(file, **vars(scene))
+        content = io.BytesIO()
+        np.savez(content, **vars(scene))
+        outputs.write_bytes(path, content.getvalue(), overwrite=True)
     return scene
 
 
@@ -165,7 +176,7 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
 
 def _shows_enough(tri: Bytes, kind: Scenes) -> bool:
     foreground, unknown, background = (
-        float((tri == kind).mean()) for kind in (trimap.FOREGROUND, trimap.UNKNOWN, trimap.BACKGROUND)
+        float((tri == level).mean()) for level in (trimap.FOREGROUND, trimap.UNKNOWN, trimap.BACKGROUND)
     )
     return (
         foreground >= kind.least_foreground
