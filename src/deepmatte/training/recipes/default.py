@@ -3,9 +3,10 @@
     deepmatte train default --corpus CORPUS --corpus RENDERS --output runs/default --start guided-2.onnx
     deepmatte export runs/default --output guided-4.onnx
 
-guided-2 is the model before this one (84 minutes on two cores on samples of all kinds, from guided-1), in
-the history too. Cost: 2,000 samples (the first 250 steps of a longer schedule), seven minutes on one
-core, beside the drawing of 371 scenes at two seconds each; later weights of that run were no better.
+guided-2 is the model before this one (84 minutes on two cores on samples of all kinds, from guided-1), in the
+project's history too. Cost: 2,000 samples (the first 250 steps of a longer schedule), seven minutes on one
+core, beside the drawing of 371 scenes at two seconds each, by an earlier state of the mix below; later
+weights of that run were no better.
 Score (SAD e3 / MSE e-3 on 13 alphamatting.com photographs): 4.95 / 15.7 with trimap1, 5.70 / 13.0 with
 trimap2; guided-2 5.25 / 16.6 and 6.11 / 13.7, the guides alone 5.01 / 15.8 and 5.96 / 13.5.
 SMOKE is the same in small: a few steps on small samples, to see that everything turns.
