@@ -195,6 +195,18 @@ def test_wrong_use_is_exit_2(arguments: str, capsys: pytest.CaptureFixture[str])
     assert "usage: deepmatte" in capsys.readouterr().err
 
 
+def test_an_empty_name_is_wrong_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is what `--output $NAME` comes to where the variable is not set, and not the current folder."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["corpus", "render", "hair", "--count", "1", "--size", "32", "--output", ""])
+    assert end.value.code == 2
+    assert "output: found an empty text; expected a name" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [(KeyboardInterrupt(), 130, ""), (MemoryError(), 1, "deepmatte: not enough memory")],

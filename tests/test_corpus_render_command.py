@@ -7,7 +7,7 @@ import pytest
 
 from deepmatte import cli, images
 from deepmatte.training.corpus import manifest
-from deepmatte.training.corpus.render import KINDS, job
+from deepmatte.training.corpus.render import KINDS, USUAL, job
 from deepmatte.training.corpus.render.description import describe
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -85,6 +85,19 @@ def test_an_unknown_kind_is_answered_with_those_there_are(
     assert "hare is no kind of rendering; expected all, or some of hair," in capsys.readouterr().err
     assert cli.main(["corpus", "kinds", "hare"]) == 1
     assert "hare is no kind" in capsys.readouterr().err
+
+
+def test_all_may_be_named_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def note(chosen: job.Job, output: Path, **_: object) -> job.Outcome:
+        asked.append(chosen.kinds)
+        return job.Outcome(0, 0, (), 0.0)
+
+    monkeypatch.setattr(job, "run", note)
+    for kinds in ("all", "all,hair", "glass,all"):
+        assert render(tmp_path / "out", kinds=kinds) == 0
+    assert asked == [USUAL, USUAL, ("glass", *(kind for kind in USUAL if kind != "glass"))]
 
 
 def test_kinds_are_listed_with_their_ranges(capsys: pytest.CaptureFixture[str]) -> None:

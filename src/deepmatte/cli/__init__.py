@@ -27,7 +27,11 @@ _COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code. Wrong use and --help end in SystemExit, as argparse does."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    # An empty name would stand for the current folder; it is a variable of the shell that was not set.
+    if empty := [name for name, value in vars(arguments).items() if value in ("", [""])]:
+        parser.error(f"{', '.join(empty)}: found an empty text; expected a name")
     try:
         code: int = arguments.handler(arguments)
         sys.stdout.flush()

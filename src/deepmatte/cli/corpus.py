@@ -212,8 +212,9 @@ def _render(arguments: argparse.Namespace) -> int:
     photographs, masks = (
         find_pictures(Path(folder)) if folder else () for folder in (arguments.photographs, arguments.masks)
     )
+    kinds = [kind for name in arguments.kinds for kind in (USUAL if name == "all" else (name,))]
     job = Job(
-        USUAL if arguments.kinds == ["all"] else tuple(dict.fromkeys(arguments.kinds)),
+        tuple(dict.fromkeys(kinds)),
         arguments.count,
         arguments.size,
         seed=arguments.seed,
