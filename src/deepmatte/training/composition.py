@@ -50,6 +50,8 @@ class Mix:
     collage: float = 0.3
     clutter: float = 0.25
     background_blur: float = 0.75
+    # What values are raised to where foreground and background mix: a lens adds light up, not values.
+    light: tuple[float, float] = (1.6, 2.4)
     similar_colours: float = 0.1
     degraded: float = 0.7
     # Of these: in the end a JPEG file.
@@ -100,9 +102,20 @@ def draw_samples(
     if any(nearing):
         shift = foreground.mean((2, 3), keepdim=True) - background.mean((2, 3), keepdim=True)
         background = (background + _column(nearing, shelf) * shift).clamp_(0, 1)
-    image = composite(foreground, background, alpha)
+    image = mix_light(foreground, background, alpha, _column([rng.uniform(*mix.light) for rng in rngs], shelf))
     changes = [camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else () for rng in rngs]
     return Samples(_to_levels(camera.change(image, changes)), alpha, tri, foreground, background)
+
+
+def mix_light(foreground: Tensor, background: Tensor, alpha: Tensor, exponent: Tensor) -> Tensor:
+    """Return what a camera sees of a foreground that covers alpha of each pixel: (B, 3, S, S).
+
+    exponent: (B, 1, 1, 1), of light by value, 2.2 or so for sRGB and 1 for the plain compositing equation.
+    Values mixed without it are wrong wherever the two differ in brightness: a half-covered pixel of white
+    over black is light grey.
+    """
+    light = composite(foreground**exponent, background**exponent, alpha)
+    return light.clamp_(min=0) ** (1 / exponent)
 
 
 # Foregrounds
