@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_corpus import write_corpus
+from torch import Tensor
 
 from deepmatte import framing, guides, trimap
 from deepmatte.training import recipes, scenes
@@ -27,35 +29,48 @@ def _equal(one: Scene, other: Scene) -> bool:
     return all(np.array_equal(getattr(one, part.name), getattr(other, part.name)) for part in fields(Scene))
 
 
+def _turn_back(parts: Sequence[Tensor], way: int) -> list[Tensor]:
+    """Undo one of the eight ways in which a window may have been mirrored and turned."""
+    axes = [axis for axis in (1, 2) if way & axis]
+    return [part.flip(axes).mT if way & 4 else part.flip(axes) for part in parts]
+
+
 def test_a_window_is_what_the_pipeline_reads_there(corpus: Library) -> None:
-    """Planes and fields are those that framing makes of the whole picture, up to the half precision kept."""
+    """Planes and fields are those that framing makes of the whole picture, up to the half precision kept,
+    turned and mirrored in every way.
+    """
     scene = scenes.fetch(None, corpus, Mix(), KIND, np.random.default_rng(2))
     image, tri = scene.image.astype(np.float32) / 255, scene.trimap
     survey = guides.survey(image, tri)
-    places = set()
-    for seed in range(5):
-        planes, grids, alpha, is_unknown = scene.window(48, np.random.default_rng(seed))
+    places, ways = set(), set()
+    for seed in range(30):
+        parts = scene.window(48, np.random.default_rng(seed))
         found = [
-            (y, x)
+            (y, x, way)
+            for way in range(8)
             for y in range(0, 49, guides.SCALE)
             for x in range(0, 49, guides.SCALE)
-            if np.array_equal(planes[:3], image[:, y : y + 48, x : x + 48])
+            if np.array_equal(_turn_back(parts[:1], way)[0][:3], image[:, y : y + 48, x : x + 48])
         ]
         assert len(found) == 1
-        window = framing.Window(*found[0], 48, 48)
+        top, left, way = found[0]
+        planes, grids, alpha, is_unknown = _turn_back(parts, way)
+        window = framing.Window(top, left, 48, 48)
         expected = framing.planes(image.transpose(1, 2, 0), tri, survey, window)
         np.testing.assert_allclose(planes, expected, atol=1e-3)
         np.testing.assert_allclose(grids, framing.fields(survey, (96, 96), window), atol=1e-3)
-        rows, columns = (slice(at, at + 48) for at in found[0])
-        np.testing.assert_allclose(alpha[0] * 255, scene.alpha[rows, columns], atol=1e-4)
-        assert np.array_equal(is_unknown[0], tri[rows, columns] == trimap.UNKNOWN)
+        np.testing.assert_allclose(alpha[0] * 255, scene.alpha[window.slices], atol=1e-4)
+        assert np.array_equal(is_unknown[0], tri[window.slices] == trimap.UNKNOWN)
         assert is_unknown.any()
-        places.add(found[0])
+        places.add((top, left))
+        ways.add(way)
     assert len(places) > 1
+    assert ways == set(range(8))
 
 
-def test_scenes_are_like_pictures_that_people_bring(corpus: Library) -> None:
+def test_scenes_are_like_pictures_that_people_bring(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both sides are known, the guides are not lost; a scene of any kind is drawn without a second try."""
+    monkeypatch.setattr(scenes, "_TRIES", 100)  # so small a corpus has few that will do
     any_kind = replace(KIND, least_foreground=0, least_background=0, unknown=(0, 1), hardest=1)
     shares = []
     for kind in (KIND, any_kind):
@@ -72,6 +87,25 @@ def test_scenes_are_like_pictures_that_people_bring(corpus: Library) -> None:
     assert unknown.min() >= 0.03
     assert unknown.max() <= 0.6
     assert np.array(shares[1])[:, 0].min() < 0.05
+
+
+def test_some_scenes_lack_a_side(corpus: Library) -> None:
+    kind = replace(KIND, one_sided=1)
+    drawn = [scenes.fetch(None, corpus, Mix(), kind, np.random.default_rng(seed)) for seed in range(24)]
+    lacks = [tuple(not (each.trimap == level).any() for level in (255, 0)) for each in drawn]
+    assert set(lacks) == {(False, False), (True, False), (False, True), (True, True)}
+    assert all((each.trimap == trimap.UNKNOWN).mean() >= 0.03 for each in drawn)
+
+
+def test_some_scenes_have_a_part_that_nobody_marked(corpus: Library) -> None:
+    """Far more of what is surely foreground is unknown in them than where all is marked."""
+    mix = Mix(second_foreground=0, one_sided_trimap=0, widest_band=0.05)
+
+    def lost(kind: Scenes) -> float:
+        drawn = [scenes.fetch(None, corpus, mix, kind, np.random.default_rng(seed)) for seed in range(16)]
+        return float(np.mean([((each.trimap == 128) & (each.alpha == 255)).mean() for each in drawn]))
+
+    assert lost(replace(KIND, unmarked=1)) > 2 * lost(KIND)
 
 
 def test_a_scene_that_is_kept_is_read_and_not_drawn(corpus: Library, tmp_path: Path) -> None:
@@ -100,7 +134,7 @@ def test_where_no_picture_will_do_the_best_is_taken(corpus: Library, monkeypatch
 
     def error(tries: int) -> float:
         monkeypatch.setattr(scenes, "_TRIES", tries)
-        scene = scenes.fetch(None, corpus, Mix(), impossible, np.random.default_rng(6))
+        scene = scenes.fetch(None, corpus, Mix(), impossible, np.random.default_rng(2))
         difference = np.abs(np.clip(scene.guide_planes[0].astype(float), 0, 1) - scene.alpha / 255)
         return float(difference[scene.trimap == trimap.UNKNOWN].mean())
 
@@ -111,7 +145,7 @@ def test_where_no_picture_will_do_the_best_is_taken(corpus: Library, monkeypatch
 
 def test_files_are_called_by_what_decides_on_them() -> None:
     key = KIND.key(Mix(), 0)
-    assert replace(KIND, count=9).key(Mix(), 0) == key
+    assert replace(KIND, count=9, every=2).key(Mix(), 0) == key
     others = [KIND.key(Mix(clutter=0), 0), KIND.key(Mix(), 1), replace(KIND, side=112).key(Mix(), 0)]
     assert len({key, *others}) == 4
 
@@ -121,6 +155,11 @@ def test_a_step_meets_a_new_scene_and_old_ones() -> None:
     assert [numbers[0] for numbers in chosen[:3]] == [0, 1, 2]
     assert all(max(numbers) <= step for step, numbers in enumerate(chosen))
     assert {number for numbers in chosen[3:] for number in numbers} == {0, 1, 2}
+    rare = replace(KIND, every=5)
+    chosen = [rare.choose(step, 4, np.random.default_rng(step)) for step in range(40)]
+    assert [chosen[step][0] for step in (0, 5, 10)] == [0, 1, 2]
+    assert all(max(numbers) <= step // 5 for step, numbers in enumerate(chosen))
+    assert {number for numbers in chosen[11:] for number in numbers} == {0, 1, 2}
 
 
 def test_batches_are_the_same_whether_scenes_were_kept_or_not(corpus: Library, tmp_path: Path) -> None:

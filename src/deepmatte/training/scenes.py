@@ -6,7 +6,8 @@ its guides are made as in use, and samples are cut from it. That takes a second 
 scene is kept in a file and seen again.
 
 A scene is drawn anew, some times, until it is like what people bring: both sides are known somewhere, and the
-guides are not lost. Of what training draws at random a fifth is (docs/experiments.md).
+guides are not lost. Of what training draws at random a third is (docs/experiments.md). A few scenes are drawn
+for what guides know nothing of: a trimap without a side, a part of the foreground that nobody marked.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ from deepmatte.training.shelf import Shelf
 _log = logging.getLogger("deepmatte")
 
 _TRIES = 20  # pictures drawn for one scene at most; where none will do, the best of them is taken
-_FORMAT = 2  # changes when what is kept, or how guides are made, does
+_FORMAT = 3  # changes when what is kept, or how guides are made, does
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Scenes:
     """What scenes a phase has. side: of the whole pictures in pixels, a multiple of 16; count: how many.
 
     least_foreground, least_background, unknown: shares of the picture; hardest: mean error of the propagated
-    alpha over unknown pixels.
+    alpha over unknown pixels; any_kind: the share of scenes that need not be so, each side of whose trimap is
+    missing every other time.
     """
 
     side: int = 768
@@ -49,12 +51,15 @@ class Scenes:
     least_background: float = 0.1
     unknown: tuple[float, float] = (0.03, 0.6)
     hardest: float = 0.15
+    one_sided: float = 0.0
+    unmarked: float = 0.0
+    every: int = 1
 
     def __post_init__(self) -> None:
-        if self.side % 16 or self.side < 64 or self.count < 1:
+        if self.side % 16 or self.side < 64 or self.count < 1 or self.every < 1:
             raise ValueError(
-                f"scenes: side is {self.side} and count {self.count}; expected a multiple of 16, at least 64,"
-                " and 1 or more"
+                f"scenes: side is {self.side}, count {self.count} and every {self.every}; expected a multiple"
+                " of 16, at least 64, and 1 or more"
             )
         least, most = self.unknown
         if not 0 <= least < most <= 1 or self.least_foreground + self.least_background + least >= 1:
@@ -62,17 +67,17 @@ class Scenes:
 
     def key(self, mix: Mix, seed: int) -> str:
         """Return what files of such scenes are called by: another for all that decides on their pixels, but
-        their number and the corpus.
+        how many there are and how often one is met, and the corpus.
         """
-        return name(_FORMAT, seed, mix, replace(self, count=1))
+        return name(_FORMAT, seed, mix, replace(self, count=1, every=1))
 
     def choose(self, step: int, batch: int, rng: Rng) -> list[int]:
-        """Return the numbers of the scenes that a step's samples are from: a new one, while there are new
-        ones, and any of those before.
+        """Return the numbers of the scenes that a step's samples are from: any that were met before, and
+        every so many steps a new one, while there are new ones.
         """
-        met = min(step + 1, self.count)
-        numbers = [int(number) for number in rng.integers(met, size=batch)]
-        return [step, *numbers[1:]] if step < self.count else numbers
+        last = step // self.every
+        numbers = [int(number) for number in rng.integers(min(last + 1, self.count), size=batch)]
+        return [last, *numbers[1:]] if last < self.count and step % self.every == 0 else numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +108,7 @@ class Scene:
 
     def window(self, size: int, rng: Rng) -> tuple[Tensor, ...]:
         """Return a random window around an unknown pixel: planes (7, size, size), fields (13, size / 4, size
-        / 4), alpha and is_unknown (1, size, size), all float32.
+        / 4), alpha and is_unknown (1, size, size), all float32; turned and mirrored one of eight ways.
         """
         places = np.argwhere(self.trimap == trimap.UNKNOWN)
         # The pixel may lie anywhere but at the window's edge.
@@ -114,7 +119,10 @@ class Scene:
         fields = framing.fields(self, self.trimap.shape, window)
         alpha = to_unit(self.alpha[window.slices])
         is_unknown = (self.trimap[window.slices] == trimap.UNKNOWN).astype(np.float32)
-        return tuple(torch.from_numpy(part) for part in (planes, fields, alpha[None], is_unknown[None]))
+        is_turned, *is_flipped = (bool(one) for one in rng.integers(2, size=3))
+        axes = [axis for axis, is_so in zip((1, 2), is_flipped, strict=True) if is_so]
+        parts = [torch.from_numpy(part) for part in (planes, fields, alpha[None], is_unknown[None])]
+        return tuple((part.mT if is_turned else part).flip(axes) for part in parts)
 
 
 def name(*what: object) -> str:
@@ -154,6 +162,13 @@ def _read(path: Path) -> Scene | None:
 
 
 def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> Scene:
+    of_kind = rng.random()
+    if of_kind < kind.one_sided:
+        mix = replace(mix, one_sided_trimap=0.5)
+        kind = replace(kind, least_foreground=0, least_background=0, unknown=(kind.unknown[0], 1), hardest=1)
+    elif of_kind < kind.one_sided + kind.unmarked:
+        mix = replace(mix, second_foreground=1, unmarked_second=1)
+        kind = replace(kind, hardest=1)
     best, least = None, math.inf
     for left in reversed(range(_TRIES)):
         drawn = composition.draw_samples(library, mix, kind.side, [rng], shelf)
