@@ -16,6 +16,7 @@ from deepmatte.training.corpus.render import KINDS
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "images" / "failures.webp"
 SEED, SIZE_PX, SHOWN_PX = 2, 512, 256
+LIGHT = np.float32(2.2)
 
 
 def main() -> None:
@@ -41,20 +42,25 @@ def cases() -> dict[str, tuple[pixels.Floats, pixels.Bytes, pixels.Floats]]:
     both = hair_alpha + (1 - hair_alpha) * twig_alpha
     return {
         "faint hair over leaves": (
-            pixels.composite(hair, leaves, hair_alpha), trimap.from_alpha(hair_alpha, 8, 20), hair_alpha,
+            expose(hair, leaves, hair_alpha), trimap.from_alpha(hair_alpha, 8, 20), hair_alpha,
         ),
         "a part that nobody marked": (
-            pixels.composite(hair, pixels.composite(twig, leaves, twig_alpha), hair_alpha),
+            expose(hair, expose(twig, leaves, twig_alpha), hair_alpha),
             np.where(twig_alpha > 0, np.uint8(trimap.UNKNOWN), trimap.from_alpha(both, 8, 20)),
             both,
         ),
         "a fine mesh": (
-            pixels.composite(net, leaves, net_alpha), trimap.from_alpha(net_alpha, 2, 12), net_alpha,
+            expose(net, leaves, net_alpha), trimap.from_alpha(net_alpha, 2, 12), net_alpha,
         ),
         "glass": (
-            pixels.composite(glass, leaves, glass_alpha), trimap.from_alpha(glass_alpha, 2, 12), glass_alpha,
+            expose(glass, leaves, glass_alpha), trimap.from_alpha(glass_alpha, 2, 12), glass_alpha,
         ),
     }  # fmt: skip
+
+
+def expose(front: pixels.Floats, behind: pixels.Floats, alpha: pixels.Floats) -> pixels.Floats:
+    """Return what a camera would see: light adds up, values are about its 2.2nd root."""
+    return pixels.composite(front**LIGHT, behind**LIGHT, alpha) ** (1 / LIGHT)
 
 
 def draw(kind: str, number: int) -> tuple[pixels.Floats, pixels.Floats]:
@@ -68,7 +74,7 @@ def thicket() -> pixels.Floats:
     scene = np.full((SIZE_PX, SIZE_PX, 3), (0.25, 0.3, 0.22), np.float32)
     for number in range(6):
         colours, alpha = draw("leaves", number)
-        scene = pixels.composite(colours, scene, alpha)
+        scene = expose(colours, scene, alpha)
     return scene
 
 

@@ -102,7 +102,8 @@ def draw_samples(
     if any(nearing):
         shift = foreground.mean((2, 3), keepdim=True) - background.mean((2, 3), keepdim=True)
         background = (background + _column(nearing, shelf) * shift).clamp_(0, 1)
-    image = mix_light(foreground, background, alpha, _column([rng.uniform(*mix.light) for rng in rngs], shelf))
+    exponents = _column([rng.uniform(*mix.light) for rng in rngs], shelf)
+    image = mix_light(foreground, background, alpha, exponents)
     changes = [camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else () for rng in rngs]
     return Samples(_to_levels(camera.change(image, changes)), alpha, tri, foreground, background)
 
