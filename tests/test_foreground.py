@@ -152,16 +152,16 @@ def test_floats_outside_the_unit_range_are_refused() -> None:
         estimate_foreground(np.full((5, 7, 3), 200.0, np.float32), np.ones((5, 7), np.float32))
 
 
-def test_a_megapixel_takes_less_than_a_second() -> None:
+def test_a_megapixel_takes_less_than_a_second_of_a_processor() -> None:
     alpha, picture = np.maximum(blades(900, 1110, 8), 0.01), smooth_colours(900, 1110, 0.3)
     best = min(_seconds(picture, alpha) for _ in range(3))
     assert best < 1
 
 
 def _seconds(picture: Floats, alpha: Floats) -> float:
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone: others may be at work
     estimate_foreground(picture, alpha)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def test_as_good_as_pymatting() -> None:
