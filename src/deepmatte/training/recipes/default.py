@@ -4,10 +4,9 @@
     deepmatte train default --corpus CORPUS --corpus RENDERS --output runs/default
     deepmatte export runs/default --output guided-5.onnx
 
-Cost: 160,000 samples, two and a half hours on two cores with bfloat16 of their own, drawing 5,000 scenes beside it at 0.8
-seconds each. guided-5 had 81,096 samples of scenes whose layers were mixed as values, by earlier states of the
-mix below, and 17,752 of scenes as they are drawn now: 86 minutes in all, 25 of
-them in batches of 32.
+Cost: 160,000 samples, two and a half hours on two cores with bfloat16 of their own, drawing 5,000 scenes
+beside it at 0.8 seconds each. guided-5 had 81,096 samples of scenes whose layers were mixed as values, by
+earlier states of the mix below, and 17,752 of scenes as they are drawn now: 86 minutes in all.
 Score (SAD e3 / MSE e-3 on 13 alphamatting.com photographs): 4.70 / 16.2 with trimap1, 5.26 / 13.1 with
 trimap2; guided-4 4.95 / 15.7 and 5.70 / 13.0, the guides alone 5.01 / 15.8 and 5.96 / 13.5.
 SMOKE is the same in small: a few steps on small samples, to see that everything turns.
