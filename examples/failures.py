@@ -8,15 +8,17 @@ One row a case: the picture, its trimap, the model's alpha, the true alpha. Prin
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from deepmatte import estimate_alpha, images, pixels, trimap
 from deepmatte.evaluation import metrics
 from deepmatte.outputs import make_folder
+from deepmatte.training.composition import mix_light
 from deepmatte.training.corpus.render import KINDS
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "images" / "failures.webp"
 SEED, SIZE_PX, SHOWN_PX = 2, 512, 256
-LIGHT = np.float32(2.2)
+LIGHT = 2.2
 
 
 def main() -> None:
@@ -59,8 +61,9 @@ def cases() -> dict[str, tuple[pixels.Floats, pixels.Bytes, pixels.Floats]]:
 
 
 def expose(front: pixels.Floats, behind: pixels.Floats, alpha: pixels.Floats) -> pixels.Floats:
-    """Return what a camera would see: light adds up, values are about its 2.2nd root."""
-    return pixels.composite(front**LIGHT, behind**LIGHT, alpha) ** (1 / LIGHT)
+    """Return what a camera would see, (H, W, 3)."""
+    layers = (torch.from_numpy(layer) for layer in (front, behind, alpha[..., None]))
+    return mix_light(*layers, torch.tensor(LIGHT)).numpy()
 
 
 def draw(kind: str, number: int) -> tuple[pixels.Floats, pixels.Floats]:

@@ -57,7 +57,7 @@ class GuidedNet(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (16, 48, 96, 160),
+        widths: Sequence[int] = (24, 64, 128, 224),
         encoder: Sequence[int] = (0, 1, 2, 2),
         decoder: Sequence[int] = (1, 1, 1),
     ) -> None:

@@ -42,7 +42,6 @@ _SCENES = Scenes(count=5000, hardest=0.2, one_sided=0.04, unmarked=0.08, every=2
 RECIPE = Recipe(
     name="default",
     network="guided",
-    settings={"widths": (24, 64, 128, 224)},
     phases=(Phase("windows", size=256, batch=8, share=1.0, scenes=_SCENES),),
     steps=20_000,
     learning_rate=1e-3,
