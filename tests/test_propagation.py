@@ -36,7 +36,8 @@ def _dense_links(image: np.ndarray, free: np.ndarray) -> np.ndarray:
     """The links' own Laplacian, each unknown cell joined to all others: for as few as are linked to all."""
     height, width = image.shape[1:]
     y, x = np.divmod(free, width)
-    points = np.stack([*image.reshape(3, -1)[:, free], 0.05 * x / width, 0.05 * y / height], axis=1)
+    roots = np.cbrt(image.reshape(3, -1)[:, free])
+    points = np.stack([*roots, 0.03 * x / width, 0.03 * y / height], axis=1)
     weights = np.maximum(1 - np.abs(points[:, None] - points).sum(axis=-1), 0) * propagation.LINKS
     np.fill_diagonal(weights, 0)
     return np.diag(weights.sum(axis=1)) - weights
@@ -65,7 +66,7 @@ def test_links_join_cells_of_one_colour_wherever_they_lie(monkeypatch: pytest.Mo
     image[:, 6, 10] = image[:, 0, 0]
     links = propagation._link(image, np.arange(77)).toarray()
     np.fill_diagonal(links, 0)
-    apart = 0.05 * (10 / 11 + 6 / 7)
+    apart = 0.03 * (10 / 11 + 6 / 7)
     assert links[0, 76] == links[76, 0] == pytest.approx(propagation.LINKS * (1 - apart), rel=1e-4)
     assert np.count_nonzero(links[0]) == np.count_nonzero(links[76]) == 1
 

@@ -39,10 +39,11 @@ FIELDS = (
 # Alpha is propagated on a grid twice as fine, unless that has more cells than this: memory is bounded.
 FINE_CELLS = 1_000_000
 # Weight of what the palette says beside the matting Laplacian.
-TRUST = 0.002
+TRUST = 0.0015
 # Contrast (squared distance of the filled colours) below which the projection fades to ½.
 _FAINT = 1e-3
 _BINS = 16
+_STRIP = 256  # rows, a multiple of SCALE
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Guides:
     """The grid fields of a whole picture.
 
     fields: (..., 13, h, w) float32 as FIELDS names them; propagation, projection: (..., 4, h, w) float32, (a,
-    b) with α = a·I + b, for the two PLANES. h, w are the picture's sides divided by SCALE, rounded up; for
-    propagation by scale, SCALE or half of it.
+    b) with α = a·I + b, for the two PLANES; I is light for propagation, values for projection. h, w are the
+    picture's sides divided by SCALE, rounded up; for propagation by scale, SCALE or half of it.
     """
 
     fields: Floats
@@ -66,8 +67,8 @@ class Guides:
         Returns (..., 2, H, W) in [−0.5, 1.5].
         """
         planes = [
-            _see_lines(lines, scale, image, top, left)
-            for lines, scale in ((self.propagation, self.scale), (self.projection, SCALE))
+            _see_lines(self.propagation, self.scale, to_light(image), top, left),
+            _see_lines(self.projection, SCALE, image, top, left),
         ]
         return np.clip(np.stack(planes, axis=-3), -0.5, 1.5)
 
@@ -94,6 +95,7 @@ def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, F
     and the distances (..., 2, h, w) that its hint is taken from.
     """
     small = reduce_by(image, scale)
+    light = _reduce_light(image, scale)
     is_foreground, is_background = (
         (reduce_by((tri == kind).astype(np.float32), scale) == 1).astype(np.float32)
         for kind in (trimap.FOREGROUND, trimap.BACKGROUND)
@@ -101,9 +103,27 @@ def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, F
     distances = palette.measure_distances(small, is_foreground, is_background)
     hint, sureness = palette.judge(distances)
     rough = propagation.propagate(
-        small, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness
+        light, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness
     )
-    return rough, propagation.fit_lines(small, rough), distances
+    return rough, propagation.fit_lines(light, rough), distances
+
+
+def to_light(image: Floats) -> Floats:
+    """Return values in [0, 1] raised to the power of pixels.LIGHT: alpha is a line in what a lens mixes."""
+    light: Floats = np.sqrt(image)  # many times as fast as a power
+    light *= image
+    return light
+
+
+def _reduce_light(image: Floats, scale: int) -> Floats:
+    """Return the mean light of each scale × scale pixels; in strips, for light takes as much memory as the
+    picture.
+    """
+    strips = [
+        reduce_by(to_light(image[..., top : top + _STRIP, :]), scale)
+        for top in range(0, image.shape[-2], _STRIP)
+    ]
+    return np.concatenate(strips, axis=-2)
 
 
 def survey(image: Floats, tri: Bytes) -> Guides:

@@ -31,9 +31,9 @@ TOLERANCE = 3e-4
 # the weight of links beside αᵀLα.
 NEIGHBOURS = 5
 LINKS = 0.005
-_PLACE = 0.05
-# Regularisation of a window's colour covariance (image in [0, 1]): smaller follows noise, larger blurs edges.
-LAPLACIAN_EPSILON = 1e-7
+_PLACE = 0.03
+# Regularisation of a window's colour covariance (light in [0, 1]): smaller follows noise, larger blurs edges.
+LAPLACIAN_EPSILON = 3e-8
 LINE_EPSILON = 1e-5
 # Less than this many cells on a side holds no 3 × 3 window pair worth a level.
 SMALLEST_SIDE = 8
@@ -47,10 +47,10 @@ def propagate(
 ) -> Floats:
     """Spread alpha from the known cells to the others.
 
-    image: (..., 3, H, W) in [0, 1]; known: (..., H, W), 1 where alpha is given, else 0; alpha: (..., H, W), 0
-    or 1 where known; hint: (..., H, W) in [0, 1], what else is thought of alpha; trust: (..., H, W) ≥ 0, the
-    weight of (α − hint)² beside αᵀLα. Returns (..., H, W) in [0, 1]; without any known cell or trust it is ½
-    everywhere.
+    image: (..., 3, H, W), light in [0, 1]; known: (..., H, W), 1 where alpha is given, else 0; alpha: (...,
+    H, W), 0 or 1 where known; hint: (..., H, W) in [0, 1], what else is thought of alpha; trust: (..., H, W)
+    ≥ 0, the weight of (α − hint)² beside αᵀLα. Returns (..., H, W) in [0, 1]; without any known cell or trust
+    it is ½ everywhere.
     """
     if hint is None or trust is None:
         hint = trust = np.zeros_like(alpha)
@@ -183,7 +183,8 @@ def _link(image: Floats, free: AnyArray) -> Any:
     """Return the symmetric weights (N, N) between unknown cells of nearly the same colour."""
     height, width = image.shape[-2:]
     y, x = np.divmod(free, width)
-    colours = image.reshape(3, -1)[:, free]
+    # Light is mixed, but how alike two colours are is seen in roots: the square root of what files hold.
+    colours = np.cbrt(image.reshape(3, -1)[:, free])
     points = np.stack([*colours, _PLACE * x / width, _PLACE * y / height], axis=-1).astype(np.float32)
     # Neighbours up to twice as far as the nearest do as well, and are found in half the time.
     _, nearest = cKDTree(points).query(points, min(NEIGHBOURS + 1, len(free)), eps=1)
