@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepmatte.errors import BadInput
-from deepmatte.pixels import AnyArray, Floats, to_unit
+from deepmatte.pixels import LIGHT, AnyArray, Floats, to_unit
 
 SMOOTHNESS = np.float32(1e-5)  # ε: how much neighbours agree where alpha is flat
 COARSE_SWEEPS = 10
@@ -28,25 +28,28 @@ TILE_PX = 192  # colours, weights and scratch of a tile stay in cache; smaller o
 SMALL_SIDE_PX = 512  # scales up to this side are swept everywhere, larger ones only where alpha is soft
 
 
-def estimate_foreground(image: AnyArray, alpha: AnyArray) -> Floats:
+def estimate_foreground(image: AnyArray, alpha: AnyArray, exponent: float = LIGHT) -> Floats:
     """Return the foreground's own colours, (H, W, 3) float32 in [0, 1].
 
     image: (H, W, 3); alpha: (H, W), 1 is wholly foreground; both uint8, uint16 or floats in [0, 1].
+    exponent: of light by value; 1 for a picture that was composed of values by the plain equation.
     Where alpha is 1 the result is the image itself. Where alpha is 0 nothing can be known: there the
     colours of the foreground nearby go on, so that scaling or blurring the cutout brings in no fringe.
-    Raises BadInput for other shapes and types and for floats outside [0, 1].
+    Raises BadInput for other shapes and types, for floats outside [0, 1] and an exponent of 0 or less.
     """
     _check(image, alpha)
-    scales = _pyramid(image, alpha)
+    if not exponent > 0:
+        raise BadInput(f"exponent is {exponent:g}; expected more than 0: {LIGHT:g} for photographs")
+    scales = _pyramid(image, alpha, exponent)
     colours = _start(scales)
     for scale in reversed(scales):
         colours = _refine(scale, colours)
-    return _finish(image, alpha, colours)
+    return _finish(image, alpha, colours, exponent)
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """One level of the pyramid: pixels (3, h, w) and alpha (h, w), float32 in [0, 1]."""
+    """One level of the pyramid: pixels (3, h, w), as light, and alpha (h, w), float32 in [0, 1]."""
 
     pixels: Floats
     alpha: Floats
@@ -70,13 +73,13 @@ def _check(image: AnyArray, alpha: AnyArray) -> None:
         raise BadInput(f"image has shape {image.shape}; expected at least one pixel")
 
 
-def _pyramid(image: AnyArray, alpha: AnyArray) -> list[_Scale]:
+def _pyramid(image: AnyArray, alpha: AnyArray, exponent: float) -> list[_Scale]:
     """Return the scales from half size down to one pixel; the full size is read tile by tile in _finish.
 
     Every second pixel is taken, not averages: a mean of 2 × 2 pixels has no pure colours left, and on
     composites with known foregrounds the error was a tenth to a third larger.
     """
-    scales = [_Scale(_planar(image[::2, ::2]), to_unit(alpha[::2, ::2]))]
+    scales = [_Scale(_raise(_planar(image[::2, ::2]), exponent), to_unit(alpha[::2, ::2]))]
     while max(scales[-1].alpha.shape) > 1:
         last = scales[-1]
         scales.append(_Scale(last.pixels[:, ::2, ::2].copy(), last.alpha[::2, ::2].copy()))
@@ -86,6 +89,11 @@ def _pyramid(image: AnyArray, alpha: AnyArray) -> list[_Scale]:
 def _planar(image: AnyArray) -> Floats:
     """Return (h, w, 3) pixels of any type as float32 (3, h, w) in [0, 1]."""
     return to_unit(np.ascontiguousarray(np.moveaxis(image, -1, 0)))
+
+
+def _raise(pixels: Floats, exponent: float) -> Floats:
+    raised: Floats = pixels ** np.float32(exponent)
+    return raised
 
 
 def _start(scales: list[_Scale]) -> Floats:
@@ -151,16 +159,16 @@ def _known(pixels: Floats, alpha: Floats, colours: Floats) -> Floats:
     return np.concatenate([foreground, background])
 
 
-def _finish(image: AnyArray, alpha: AnyArray, coarse: Floats) -> Floats:
-    """Return the foreground at full size, (H, W, 3), exactly the image where alpha is 1."""
+def _finish(image: AnyArray, alpha: AnyArray, coarse: Floats, exponent: float) -> Floats:
+    """Return the foreground's values at full size, (H, W, 3), exactly the image where alpha is 1."""
     height, width = alpha.shape
     foreground = np.empty((height, width, 3), np.float32)
     for tile in _tiles(height, width, FINEST_SWEEPS):
         pixels, matte = _planar(image[tile.padded]), to_unit(alpha[tile.padded])
         colours = _enlarge(coarse, tile.padded)
         if _is_soft(matte[tile.inner]):
-            colours = _sweep(pixels, matte, colours, FINEST_SWEEPS)
-        inner = np.where(matte == 1, pixels, colours[:3])[:, *tile.inner]
+            colours = _sweep(_raise(pixels, exponent), matte, colours, FINEST_SWEEPS)
+        inner = np.where(matte == 1, pixels, _raise(colours[:3], 1 / exponent))[:, *tile.inner]
         foreground[tile.core] = np.moveaxis(inner, 0, -1)
     return foreground
 
