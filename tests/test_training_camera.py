@@ -32,14 +32,27 @@ def test_wide_blurs_are_nearly_scipys() -> None:
 
 def test_colours_follow_their_equation() -> None:
     pictures = _picture(3)
-    colouring = Colouring(gamma=0.8, saturation=0.5, gain=(1.1, 1.0, 0.7), offset=0.05)
+    colouring = Colouring(gamma=(0.8, 1.0, 1.4), saturation=0.5, gain=(1.1, 1.0, 0.7), offset=0.05)
     found = camera.recolour(pictures, [None, colouring, None])
     assert torch.equal(found[0], pictures[0])
     assert torch.equal(found[2], pictures[2])
-    power = pictures[1].numpy().clip(1e-4, 1) ** 0.8
+    power = pictures[1].numpy().clip(1e-4, 1) ** np.array([0.8, 1.0, 1.4])[:, None, None]
     grey = power.mean(axis=0)
     expected = (grey + 0.5 * (power - grey)) * np.array([1.1, 1.0, 0.7])[:, None, None] + 0.05
     np.testing.assert_allclose(found[1].numpy(), expected.clip(0, 1), atol=1e-6)
+
+
+def test_vivid_layers_are_more_colourful_than_they_were_and_others_are_not() -> None:
+    picture = (0.4 + 0.2 * (_picture(1) - 0.5)).expand(400, -1, -1, -1)
+    medians = []
+    for vivid in (0, 1):
+        drawn = [camera.draw_colouring(np.random.default_rng([seed, vivid]), vivid) for seed in range(400)]
+        shown = camera.recolour(picture, drawn)
+        chroma = (shown.amax(dim=1) - shown.amin(dim=1)).mean((1, 2)).numpy()
+        medians.append(float(np.median(chroma)))
+    before = float((picture[0].amax(dim=0) - picture[0].amin(dim=0)).mean())
+    assert medians[0] == pytest.approx(before, rel=0.25)
+    assert medians[1] > 1.5 * before
 
 
 @pytest.mark.parametrize("kind", camera.KINDS)

@@ -13,7 +13,7 @@ from deepmatte.training import recipes, scenes
 from deepmatte.training.batches import Batches
 from deepmatte.training.composition import Mix
 from deepmatte.training.corpus import library
-from deepmatte.training.corpus.library import Library
+from deepmatte.training.corpus.library import Foreground, Library
 from deepmatte.training.phases import Phase
 from deepmatte.training.scenes import Scene, Scenes
 
@@ -106,6 +106,35 @@ def test_some_scenes_have_a_part_that_nobody_marked(corpus: Library) -> None:
         return float(np.mean([((each.trimap == 128) & (each.alpha == 255)).mean() for each in drawn]))
 
     assert lost(replace(KIND, unmarked=1)) > 2 * lost(KIND)
+
+
+def test_clear_scenes_are_those_that_guides_get_right(
+    corpus: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "_TRIES", 200)
+    errors = []
+    for seed in range(3):
+        scene = scenes.fetch(None, corpus, Mix(), replace(KIND, clear=1), np.random.default_rng(seed))
+        is_unknown = scene.trimap == trimap.UNKNOWN
+        error = np.abs(np.clip(scene.guide_planes[0].astype(float), 0, 1) - scene.alpha / 255)
+        errors.append(error[is_unknown].mean())
+    assert max(errors) <= 0.061
+
+
+def test_some_scenes_show_things_in_meshes(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, draw = [], Library.draw_foreground
+
+    def note(library: Library, rng: np.random.Generator, shares: dict[str, float]) -> Foreground:
+        drawn.append(shares)
+        return draw(library, rng, shares)
+
+    monkeypatch.setattr(Library, "draw_foreground", note)
+    mix = Mix(groups=(("strands", 1.0),), second_foreground=0, clutter=0)
+    for meshed, groups in ((0, {"strands"}), (1, {"lace", "textiles", "objects", "fringed_animals"})):
+        drawn.clear()
+        scenes.fetch(None, corpus, mix, replace(KIND, meshed=meshed), np.random.default_rng(3))
+        assert {group for shares in drawn for group, share in shares.items() if share} == groups
+        assert len(drawn) >= 1 + meshed
 
 
 def test_a_scene_that_is_kept_is_read_and_not_drawn(corpus: Library, tmp_path: Path) -> None:

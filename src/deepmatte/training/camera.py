@@ -20,22 +20,26 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Colouring:
-    """Exposure (gamma), saturation, white balance (gain of red, green, blue) and offset of one layer."""
+    """Exposure (gamma of red, green, blue), saturation, white balance (their gain) and offset of a layer."""
 
-    gamma: float
+    gamma: tuple[float, float, float]
     saturation: float
     gain: tuple[float, float, float]
     offset: float
 
 
-def draw_colouring(rng: Rng) -> Colouring | None:
-    """Draw what to change about a layer's colours; one in five stays as it is."""
+def draw_colouring(rng: Rng, vivid: float) -> Colouring | None:
+    """Draw what to change about a layer's colours; one in five stays as it is.
+
+    vivid: from 0, about as colourful as it was, to 1, up to as colourful as toys and clothes are.
+    """
     if rng.random() < 0.2:
         return None
-    gamma = math.exp(rng.normal(0, 0.3))
-    saturation = 0.0 if rng.random() < 0.03 else rng.uniform(0.4, 1.5)
-    red, green, blue = (rng.uniform(0.75, 1.2) * rng.uniform(0.9, 1.1, 3)).tolist()
-    return Colouring(gamma, saturation, (red, green, blue), rng.uniform(-0.06, 0.06))
+    exposure = rng.normal(0, 0.3)
+    red, green, blue = np.exp(exposure + rng.normal(0, 0.7 * vivid * rng.random(), 3)).tolist()
+    saturation = 0.0 if rng.random() < 0.03 else math.exp(rng.uniform(-0.7, 0.4 + vivid))
+    gain = (rng.uniform(0.75, 1.2) * rng.uniform(0.9, 1.1, 3)).tolist()
+    return Colouring((red, green, blue), saturation, tuple(gain), rng.uniform(-0.06, 0.06))
 
 
 def recolour(pictures: Tensor, colourings: Sequence[Colouring | None]) -> Tensor:
@@ -45,12 +49,12 @@ def recolour(pictures: Tensor, colourings: Sequence[Colouring | None]) -> Tensor
         return pictures
     chosen = [number for number, _ in some]
     table = torch.tensor(
-        [(each.gamma, each.saturation, each.offset, *each.gain) for _, each in some], dtype=torch.float32
+        [(*each.gamma, *each.gain, each.saturation, each.offset) for _, each in some], dtype=torch.float32
     ).to(pictures.device)[:, :, None, None]
-    out = pictures[chosen].clamp_(1e-4, 1).pow_(table[:, 0:1])
+    out = pictures[chosen].clamp_(1e-4, 1).pow_(table[:, :3])
     grey = out.mean(dim=1, keepdim=True)
-    out = grey + (out - grey) * table[:, 1:2]
-    return _put(pictures, chosen, out.mul_(table[:, 3:]).add_(table[:, 2:3]).clamp_(0, 1))
+    out = grey + (out - grey) * table[:, 6:7]
+    return _put(pictures, chosen, out.mul_(table[:, 3:6]).add_(table[:, 7:]).clamp_(0, 1))
 
 
 @dataclass(frozen=True)

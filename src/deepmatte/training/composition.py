@@ -51,7 +51,11 @@ class Mix:
     clutter: float = 0.25
     background_blur: float = 0.75
     # What values are raised to where foreground and background mix: a lens adds light up, not values.
-    light: tuple[float, float] = (1.6, 2.4)
+    light: tuple[float, float] = (1.1, 1.9)
+    # How colourful foregrounds and backgrounds may become (camera.draw_colouring).
+    vivid: tuple[float, float] = (1.0, 0.3)
+    # Foregrounds of two colours: hair of another colour than the face, of the background's perhaps.
+    motley: float = 0.5
     similar_colours: float = 0.1
     degraded: float = 0.7
     # Of these: in the end a JPEG file.
@@ -96,8 +100,8 @@ def draw_samples(
     foreground, alpha, tri = _draw_subjects(library, mix, size, rngs, shelf)
     backdrops = [_draw_backdrop(library, mix, size, rng) for rng in rngs]
     background = _show_backdrops(backdrops, size, shelf)
-    foreground = camera.recolour(foreground, [camera.draw_colouring(rng) for rng in rngs])
-    background = camera.recolour(background, [camera.draw_colouring(rng) for rng in rngs])
+    background = camera.recolour(background, [camera.draw_colouring(rng, mix.vivid[1]) for rng in rngs])
+    foreground = _colour_foregrounds(foreground, background, mix, rngs, shelf)
     nearing = [rng.uniform(0.4, 1) if rng.random() < mix.similar_colours else 0.0 for rng in rngs]
     if any(nearing):
         shift = foreground.mean((2, 3), keepdim=True) - background.mean((2, 3), keepdim=True)
@@ -106,6 +110,27 @@ def draw_samples(
     image = mix_light(foreground, background, alpha, exponents)
     changes = [camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else () for rng in rngs]
     return Samples(_to_levels(camera.change(image, changes)), alpha, tri, foreground, background)
+
+
+def _colour_foregrounds(
+    foreground: Tensor, background: Tensor, mix: Mix, rngs: Sequence[Rng], shelf: Shelf
+) -> Tensor:
+    """Return foregrounds (B, 3, S, S) in other colours; some in two, the second where a field says, and now
+    and then about as bright and tinted as the background.
+    """
+    first = camera.recolour(foreground, [camera.draw_colouring(rng, mix.vivid[0]) for rng in rngs])
+    chosen = [number for number, rng in enumerate(rngs) if rng.random() < mix.motley]
+    if not chosen:
+        return first
+    size, drawn = foreground.shape[-1], [rngs[number] for number in chosen]
+    second = camera.recolour(foreground[chosen], [camera.draw_colouring(rng, mix.vivid[0]) for rng in drawn])
+    nearing = _column([rng.uniform(0.4, 1) if rng.random() < 0.4 else 0.0 for rng in drawn], shelf)
+    shift = background[chosen].mean((2, 3), keepdim=True) - second.mean((2, 3), keepdim=True)
+    second = (second + nearing * shift).clamp_(0, 1)
+    fields = [noise.draw_smooth(size, rng.uniform(0.2, 1) * size, rng) for rng in drawn]
+    contrast = _column([_log_uniform(4, 60, rng) for rng in drawn], shelf)
+    share = noise.spread(fields, size, shelf.device)[:, None].sub_(0.5).mul_(contrast).add_(0.5).clamp_(0, 1)
+    return _put(first, chosen, composite(second, first[chosen], share))
 
 
 def mix_light(foreground: Tensor, background: Tensor, alpha: Tensor, exponent: Tensor) -> Tensor:
@@ -262,7 +287,7 @@ def _draw_backdrop(library: Library, mix: Mix, size: int, rng: Rng) -> _Backdrop
         collage = (_view_background(library, rng), field, rng.uniform(20, 200))
     if rng.random() < mix.clutter:
         clutter = _view_foreground(_choose(library, mix, rng), mix, size, rng)
-    blur = _log_uniform(0.5, 8, rng) if rng.random() < mix.background_blur else 0.0
+    blur = _log_uniform(0.5, 12, rng) if rng.random() < mix.background_blur else 0.0
     return _Backdrop(first, collage, clutter, blur)
 
 

@@ -37,13 +37,13 @@ _MIX = Mix(
     widest_band=0.08,
 )  # fmt: skip
 
-_SCENES = Scenes(count=5000, hardest=0.2, one_sided=0.04, unmarked=0.08, every=2)
+_SCENES = Scenes(count=2500, hardest=0.2, one_sided=0.04, unmarked=0.15, meshed=0.12, clear=0.7, every=4)
 
 RECIPE = Recipe(
     name="default",
     network="guided",
-    phases=(Phase("windows", size=256, batch=8, share=1.0, scenes=_SCENES),),
-    steps=20_000,
+    phases=(Phase("windows", size=256, batch=16, share=1.0, scenes=_SCENES),),
+    steps=10_000,
     learning_rate=1e-3,
     loss={"absolute": 1.0, "squared": 1.0, "laplacian": 1.0},
     mix=_MIX,
