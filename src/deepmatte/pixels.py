@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from deepmatte.errors import BadInput
 
-# Photographs mix foreground and background as values to this power. sRGB's own curve is about 2.2, but cameras
-# bend it further; measured on photographs with true alpha (docs/experiments.md).
+# Photographs mix foreground and background as values to this power. sRGB's own curve is about 2.2, but
+# cameras bend it further; measured on photographs with true alpha (docs/experiments.md).
 LIGHT = 1.5
 
 Floats = NDArray[np.float32]
