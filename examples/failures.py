@@ -18,7 +18,6 @@ from deepmatte.training.corpus.render import KINDS
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "images" / "failures.webp"
 SEED, SIZE_PX, SHOWN_PX = 2, 512, 256
-LIGHT = 2.2
 
 
 def main() -> None:
@@ -63,7 +62,7 @@ def cases() -> dict[str, tuple[pixels.Floats, pixels.Bytes, pixels.Floats]]:
 def expose(front: pixels.Floats, behind: pixels.Floats, alpha: pixels.Floats) -> pixels.Floats:
     """Return what a camera would see, (H, W, 3)."""
     layers = (torch.from_numpy(layer) for layer in (front, behind, alpha[..., None]))
-    return mix_light(*layers, torch.tensor(LIGHT)).numpy()
+    return mix_light(*layers, torch.tensor(pixels.LIGHT)).numpy()
 
 
 def draw(kind: str, number: int) -> tuple[pixels.Floats, pixels.Floats]:
