@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lens import mix
 from small_corpus import write_corpus
 from test_corpus_layers import disc, plain
 
@@ -22,7 +23,7 @@ BACKDROP = np.array([0.1, 0.3, 0.8], np.float32)
 def _photo(alpha: Floats, seed: int = 0) -> Floats:
     """A photo of an orange disc before a blue backdrop."""
     shade = np.float32(0.8 + 0.05 * seed)
-    return pixels.composite(plain(alpha) * shade, BACKDROP, alpha)
+    return mix(plain(alpha) * shade, BACKDROP, alpha)
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from constant_model import constant_model
+from lens import mix
 
 from deepmatte import images
 from deepmatte.cutout import CutReport, cut
 from deepmatte.errors import BadInput, BadOutput, MatteError, ModelUnavailable
 from deepmatte.matting import MattingOptions
-from deepmatte.pixels import AnyArray, Floats, composite, to_bytes, to_unit
+from deepmatte.pixels import AnyArray, Floats, to_bytes, to_unit
 
 HEIGHT, WIDTH = 44, 70
 RED = np.array([204, 26, 51], np.uint8)
@@ -32,7 +33,7 @@ def photo_pixels(dtype: type[np.unsignedinteger[Any]] = np.uint8) -> AnyArray:
     """Red laid over blue with the true alpha."""
     top = 255 if dtype is np.uint8 else 65535
     red, blue = to_unit(RED), to_unit(BLUE)
-    unit = composite(np.broadcast_to(red, (HEIGHT, WIDTH, 3)), blue, true_alpha())
+    unit = mix(np.broadcast_to(red, (HEIGHT, WIDTH, 3)), blue, true_alpha())
     return np.rint(unit * top).astype(dtype)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lens import mix
 
 import deepmatte.foreground as foreground_module
 from deepmatte.errors import BadInput
 from deepmatte.foreground import estimate_foreground
-from deepmatte.pixels import LIGHT, Floats, composite, to_bytes, to_words
+from deepmatte.pixels import Floats, composite, to_bytes, to_words
 
 RED = np.array([0.9, 0.1, 0.2], np.float32)
 BLUE = np.array([0.1, 0.3, 0.8], np.float32)
@@ -45,12 +46,6 @@ def smooth_colours(height: int, width: int, phase: float) -> Floats:
     return (0.5 + 0.4 * np.stack(planes, axis=-1)).astype(np.float32)
 
 
-def mixed(foreground: Floats, background: Floats, alpha: Floats) -> Floats:
-    """What a camera sees of a foreground over a background: their light, mixed."""
-    light = composite((foreground**LIGHT).astype(np.float32), (background**LIGHT).astype(np.float32), alpha)
-    return np.asarray(light ** (1 / LIGHT), np.float32)
-
-
 def soft_error(estimate: Floats, truth: Floats, alpha: Floats) -> float:
     """Mean absolute error of αF in levels of 255 where alpha is soft."""
     is_soft = (alpha > 0.02) & (alpha < 0.98)
@@ -60,7 +55,7 @@ def soft_error(estimate: Floats, truth: Floats, alpha: Floats) -> float:
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 33), (31, 7), (2, 3), (65, 97), (210, 530)])
 def test_one_colour_over_another_is_recovered_exactly(height: int, width: int) -> None:
     alpha = ramp(height, width) if width > 1 else np.ones((height, width), np.float32)
-    picture = mixed(np.broadcast_to(RED, (height, width, 3)), BLUE, alpha)
+    picture = mix(np.broadcast_to(RED, (height, width, 3)), BLUE, alpha)
     estimate = estimate_foreground(picture, alpha)
     assert estimate.shape == (height, width, 3)
     assert estimate.dtype == np.float32
@@ -69,7 +64,7 @@ def test_one_colour_over_another_is_recovered_exactly(height: int, width: int) -
 
 def test_one_colour_over_another_needs_no_pure_pixel() -> None:
     alpha = np.clip(ramp(41, 67), 0.2, 0.7)
-    picture = mixed(np.broadcast_to(RED, (41, 67, 3)), BLUE, alpha)
+    picture = mix(np.broadcast_to(RED, (41, 67, 3)), BLUE, alpha)
     np.testing.assert_allclose(
         estimate_foreground(picture, alpha), np.broadcast_to(RED, (41, 67, 3)), atol=1e-3
     )
@@ -87,7 +82,7 @@ def test_where_alpha_is_one_the_foreground_is_the_image() -> None:
 def test_where_alpha_is_nought_the_colours_of_the_foreground_go_on() -> None:
     alpha = np.zeros((60, 90), np.float32)
     alpha[20:40, 30:60] = 1
-    picture = mixed(np.broadcast_to(RED, (60, 90, 3)), BLUE, alpha)
+    picture = mix(np.broadcast_to(RED, (60, 90, 3)), BLUE, alpha)
     estimate = estimate_foreground(picture, alpha)
     np.testing.assert_allclose(estimate[10:50, 20:70], np.broadcast_to(RED, (40, 50, 3)), atol=1e-3)
 
@@ -103,7 +98,7 @@ def test_an_empty_foreground_gives_finite_colours() -> None:
 def test_the_tint_of_the_old_background_goes() -> None:
     alpha = blades(150, 230, 4)
     truth = smooth_colours(150, 230, 0.4)
-    picture = mixed(truth, smooth_colours(150, 230, 2.9), alpha)
+    picture = mix(truth, smooth_colours(150, 230, 2.9), alpha)
     assert soft_error(estimate_foreground(picture, alpha), truth, alpha) < 0.15 * soft_error(
         picture, truth, alpha
     )
@@ -113,7 +108,7 @@ def test_convention_foregrounds_are_estimated_from_light() -> None:
     """Estimated from values, what a lens has mixed as light keeps a good part of it."""
     alpha = blades(150, 230, 4)
     dark = np.broadcast_to(np.array([0.12, 0.1, 0.08], np.float32), (150, 230, 3))
-    picture = mixed(dark, np.array([0.9, 0.9, 0.95], np.float32), alpha)
+    picture = mix(dark, np.array([0.9, 0.9, 0.95], np.float32), alpha)
     assert soft_error(estimate_foreground(picture, alpha), dark, alpha) < 1
     assert soft_error(estimate_foreground(picture, alpha, exponent=1), dark, alpha) > 5
 
@@ -144,7 +139,7 @@ def test_large_pictures_are_swept_only_where_alpha_is_soft(monkeypatch: pytest.M
     alpha[:, :300] = 1
     alpha[100:180, 300:380] = blades(80, 80, 7)
     truth = smooth_colours(600, 1100, 0.2)
-    picture = mixed(truth, smooth_colours(600, 1100, 2.0), alpha)
+    picture = mix(truth, smooth_colours(600, 1100, 2.0), alpha)
     monkeypatch.setattr(foreground_module, "SMALL_SIDE_PX", 10_000)
     everywhere = soft_error(estimate_foreground(picture, alpha), truth, alpha)
     monkeypatch.setattr(foreground_module, "SMALL_SIDE_PX", 64)
