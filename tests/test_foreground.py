@@ -113,7 +113,7 @@ def test_convention_foregrounds_are_estimated_from_light() -> None:
     assert soft_error(estimate_foreground(picture, alpha, exponent=1), dark, alpha) > 5
 
 
-@pytest.mark.parametrize("exponent", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("exponent", [0, -1.0, float("nan"), float("inf")])
 def test_other_exponents_are_refused(exponent: float) -> None:
     with pytest.raises(BadInput, match="more than 0"):
         estimate_foreground(np.zeros((5, 7, 3), np.float32), np.ones((5, 7), np.float32), exponent)

@@ -3,7 +3,7 @@ import pytest
 
 from deepmatte import guides, propagation
 from deepmatte.guides import FIELDS, PLANES
-from deepmatte.pixels import LIGHT
+from deepmatte.pixels import LIGHT, to_light
 from deepmatte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 
 RED, BLUE = np.array([0.8, 0.1, 0.1], np.float32), np.array([0.1, 0.2, 0.9], np.float32)
@@ -45,18 +45,13 @@ def test_what_mixes_as_light_is_propagated_as_a_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(propagation, "LINKS", 0)
     alpha = np.tile(np.clip((np.arange(77, dtype=np.float32) - 28) / 21, 0, 1), (45, 1))
     white, dark = (np.full((3, 45, 77), value, np.float32) for value in (0.9, 0.15))
-    light = alpha * guides.to_light(white) + (1 - alpha) * guides.to_light(dark)
+    light = alpha * to_light(white) + (1 - alpha) * to_light(dark)
     tri = np.where(alpha == 1, FOREGROUND, np.where(alpha == 0, BACKGROUND, UNKNOWN)).astype(np.uint8)
     image = np.asarray(light ** (1 / LIGHT), np.float32)
     propagated = guides.survey(image, tri).planes(image)[PLANES.index("propagated")]
     np.testing.assert_allclose(propagated, alpha, atol=0.03)
     # The same alpha seen in values is a curve: half of it stands well above the middle of the two.
     assert image[0, 22, 38] - (0.9 + 0.15) / 2 > 0.05
-
-
-def test_light_is_values_to_the_power_that_photographs_mix_by() -> None:
-    values = np.linspace(0, 1, 33, dtype=np.float32)
-    np.testing.assert_allclose(guides.to_light(values), values**LIGHT, atol=1e-6)
 
 
 def test_huge_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.MonkeyPatch) -> None:

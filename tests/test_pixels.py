@@ -118,3 +118,8 @@ def test_a_window_shows_its_part_of_the_picture() -> None:
     np.testing.assert_allclose(pixels.window(picture, 4, 6, 10, 21, 1, 1), picture[10:14, 21:27], atol=1e-6)
     beyond = pixels.window(picture, 2, 3, 18, 40, 1, 1)
     np.testing.assert_allclose(beyond, np.broadcast_to(picture[-1, -1], (2, 3, 3)), atol=1e-6)
+
+
+def test_light_is_values_to_the_power_that_photographs_mix_by() -> None:
+    values = np.linspace(0, 1, 33, dtype=np.float32)
+    np.testing.assert_allclose(pixels.to_light(values), values**pixels.LIGHT, atol=1e-6)

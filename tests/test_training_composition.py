@@ -47,7 +47,7 @@ def test_samples_do_not_depend_on_those_beside_them(corpus: library.Library, mix
     batch = composition.draw_samples(corpus, mix, 80, together, SHELF)
     joined = Samples.join([composition.draw_samples(corpus, mix, 80, [rng], SHELF) for rng in apart])
     for name in ("image", "alpha", "trimap", "foreground", "background"):
-        torch.testing.assert_close(getattr(batch, name), getattr(joined, name), atol=1e-5, rtol=0)
+        torch.testing.assert_close(getattr(batch, name), getattr(joined, name), atol=1e-6, rtol=0)
 
 
 def test_a_batch_moves_on_the_generator(corpus: library.Library) -> None:

@@ -13,6 +13,7 @@ pixel a sweep, a tile comes out exactly as the whole picture would.
 Inside, colours are planar: (6, h, w) holds the red, green and blue of F, then those of B.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,10 +36,11 @@ def estimate_foreground(image: AnyArray, alpha: AnyArray, exponent: float = LIGH
     exponent: of light by value; 1 for a picture that was composed of values by the plain equation.
     Where alpha is 1 the result is the image itself. Where alpha is 0 nothing can be known: there the
     colours of the foreground nearby go on, so that scaling or blurring the cutout brings in no fringe.
-    Raises BadInput for other shapes and types, for floats outside [0, 1] and an exponent of 0 or less.
+    Raises BadInput for other shapes and types, for floats outside [0, 1] and an exponent that is not finite
+    and above 0.
     """
     _check(image, alpha)
-    if not exponent > 0:
+    if not 0 < exponent < math.inf:
         raise BadInput(f"exponent is {exponent:g}; expected more than 0: {LIGHT:g} for photographs")
     scales = _pyramid(image, alpha, exponent)
     colours = _start(scales)
@@ -168,7 +170,8 @@ def _finish(image: AnyArray, alpha: AnyArray, coarse: Floats, exponent: float) -
         colours = _enlarge(coarse, tile.padded)
         if _is_soft(matte[tile.inner]):
             colours = _sweep(_raise(pixels, exponent), matte, colours, FINEST_SWEEPS)
-        inner = np.where(matte == 1, pixels, _raise(colours[:3], 1 / exponent))[:, *tile.inner]
+        values = _raise(colours[:3, *tile.inner], 1 / exponent)
+        inner = np.where(matte[tile.inner] == 1, pixels[:, *tile.inner], values)
         foreground[tile.core] = np.moveaxis(inner, 0, -1)
     return foreground
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from deepmatte import palette, propagation, trimap
 from deepmatte.grids import enlarge, halve, reduce_by
-from deepmatte.pixels import Bytes, Floats
+from deepmatte.pixels import Bytes, Floats, to_light
 
 # Side of a grid cell in pixels.
 SCALE = 4
@@ -106,13 +106,6 @@ def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, F
         light, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness
     )
     return rough, propagation.fit_lines(light, rough), distances
-
-
-def to_light(image: Floats) -> Floats:
-    """Return values in [0, 1] raised to the power of pixels.LIGHT: alpha is a line in what a lens mixes."""
-    light: Floats = np.sqrt(image)  # many times as fast as a power
-    light *= image
-    return light
 
 
 def _reduce_light(image: Floats, scale: int) -> Floats:

@@ -47,6 +47,13 @@ def to_unit(array: AnyArray) -> Floats:
     return unit
 
 
+def to_light(values: Floats) -> Floats:
+    """Return values in [0, 1] raised to the power of LIGHT: alpha is a line in what a lens mixes."""
+    light: Floats = np.sqrt(values)  # many times as fast as a power
+    light *= values
+    return light
+
+
 def to_bytes(unit: AnyArray) -> Bytes:
     """Return [0, 1] floats as uint8. Rounds: cutting off darkens soft edges by half a level."""
     levels: Bytes = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)

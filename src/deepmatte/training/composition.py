@@ -102,10 +102,7 @@ def draw_samples(
     background = _show_backdrops(backdrops, size, shelf)
     background = camera.recolour(background, [camera.draw_colouring(rng, mix.vivid[1]) for rng in rngs])
     foreground = _colour_foregrounds(foreground, background, mix, rngs, shelf)
-    nearing = [rng.uniform(0.4, 1) if rng.random() < mix.similar_colours else 0.0 for rng in rngs]
-    if any(nearing):
-        shift = foreground.mean((2, 3), keepdim=True) - background.mean((2, 3), keepdim=True)
-        background = (background + _column(nearing, shelf) * shift).clamp_(0, 1)
+    background = _bring_near(background, foreground, mix.similar_colours, rngs, shelf)
     exponents = _column([rng.uniform(*mix.light) for rng in rngs], shelf)
     image = mix_light(foreground, background, alpha, exponents)
     changes = [camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else () for rng in rngs]
@@ -124,13 +121,22 @@ def _colour_foregrounds(
         return first
     size, drawn = foreground.shape[-1], [rngs[number] for number in chosen]
     second = camera.recolour(foreground[chosen], [camera.draw_colouring(rng, mix.vivid[0]) for rng in drawn])
-    nearing = _column([rng.uniform(0.4, 1) if rng.random() < 0.4 else 0.0 for rng in drawn], shelf)
-    shift = background[chosen].mean((2, 3), keepdim=True) - second.mean((2, 3), keepdim=True)
-    second = (second + nearing * shift).clamp_(0, 1)
+    second = _bring_near(second, background[chosen], 0.4, drawn, shelf)
     fields = [noise.draw_smooth(size, rng.uniform(0.2, 1) * size, rng) for rng in drawn]
     contrast = _column([_log_uniform(4, 60, rng) for rng in drawn], shelf)
     share = noise.spread(fields, size, shelf.device)[:, None].sub_(0.5).mul_(contrast).add_(0.5).clamp_(0, 1)
     return _put(first, chosen, composite(second, first[chosen], share))
+
+
+def _bring_near(
+    layers: Tensor, others: Tensor, probability: float, rngs: Sequence[Rng], shelf: Shelf
+) -> Tensor:
+    """Return layers (B, 3, S, S), the mean colour of some of them brought most of the way to the other's."""
+    nearing = [rng.uniform(0.4, 1) if rng.random() < probability else 0.0 for rng in rngs]
+    if not any(nearing):
+        return layers
+    shift = others.mean((2, 3), keepdim=True) - layers.mean((2, 3), keepdim=True)
+    return (layers + _column(nearing, shelf) * shift).clamp_(0, 1)
 
 
 def mix_light(foreground: Tensor, background: Tensor, alpha: Tensor, exponent: Tensor) -> Tensor:

@@ -30,8 +30,9 @@ def spread(coarse: Sequence[Floats], size: int, device: torch.device) -> Tensor:
     for number, cells in enumerate(coarse):
         grids[number, : len(cells), : len(cells)] = cells
         weights[number, :, : len(cells)] = _bicubic(len(cells), size)
-    across, values = (torch.from_numpy(part).to(device) for part in (weights, grids))
-    return (across @ values @ across.mT).clamp_(0, 1)
+    # In double precision, for what is beside a field decides how its sums are rounded.
+    across, values = (torch.from_numpy(part).to(device).double() for part in (weights, grids))
+    return (across @ values @ across.mT).float().clamp_(0, 1)
 
 
 @functools.lru_cache(256)
