@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
 
 from deepmatte.training import camera
-from deepmatte.training.camera import Change, Colouring
+from deepmatte.training.camera import Change, Colouring, Rim
 
 
 def _picture(count: int, side: int = 64) -> torch.Tensor:
@@ -53,6 +55,50 @@ def test_vivid_layers_are_more_colourful_than_they_were_and_others_are_not() -> 
     before = float((picture[0].amax(dim=0) - picture[0].amin(dim=0)).mean())
     assert medians[0] == pytest.approx(before, rel=0.25)
     assert medians[1] > 1.5 * before
+
+
+def _rim(**changes: object) -> Rim:
+    return replace(Rim((-1.0, 0.0), 4.0, (1.5, 1.0, 0.5), 0.0, 2.0, 7), **changes)
+
+
+def test_light_from_behind_adds_its_gain_where_nothing_is_in_its_way() -> None:
+    """Glints even out: a pixel alone has (1 + gain) times the light, one in a solid's midst as before."""
+    side = 96
+    pictures = torch.tensor([0.2, 0.3, 0.4])[None, :, None, None].expand(2, -1, side, side).contiguous()
+    alpha = torch.cat([torch.zeros(1, 1, side, side), torch.ones(1, 1, side, side)])
+    lit = camera.light_rims(pictures, alpha, [_rim(), _rim()])
+    gain = (lit[0].square() / pictures[0].square()).mean((1, 2)) - 1
+    np.testing.assert_allclose(gain.numpy(), [1.5, 1.0, 0.5], rtol=0.05)
+    assert torch.allclose(lit[1], pictures[1], atol=1e-6)
+    gloss = camera.light_rims(pictures, alpha, [_rim(gain=(0.0, 0.0, 0.0), gloss=0.1)] * 2)
+    added = (gloss[0].square() - pictures[0].square()).mean((1, 2))
+    np.testing.assert_allclose(added.numpy(), [0.1] * 3, rtol=0.05)
+
+
+@pytest.mark.parametrize("lit", range(4))
+def test_only_the_side_to_the_light_is_lit(lit: int) -> None:
+    """What is turned away from it lies in the shade, and so does all that is deep inside."""
+    alpha = torch.zeros(1, 1, 90, 90)
+    alpha[..., 20:70, 20:70] = 1
+    towards = ((-1.0, 0.0), (0.0, 1.0), (1.0, 0.0), (0.0, -1.0))[lit]
+    picture = torch.full((1, 3, 90, 90), 0.3)
+    change = camera.light_rims(picture, alpha, [_rim(towards=towards)])[0].mean(dim=0) - 0.3
+    sides = change[20:24, 30:60], change[30:60, 66:70], change[66:70, 30:60], change[30:60, 20:24]
+    means = [float(side.mean()) for side in sides]
+    assert means.index(max(means)) == lit
+    assert means[(lit + 2) % 4] < 0.2 * means[lit]
+    assert float(change[42:48, 42:48].abs().max()) < 0.01
+
+
+def test_each_rim_lights_its_own_picture() -> None:
+    rims = [camera.draw_rim(np.random.default_rng(seed)) for seed in range(3)]
+    pictures, alpha = _picture(3), _picture(3)[:, :1]
+    together = camera.light_rims(pictures, alpha, rims)
+    assert float(together.min()) >= 0
+    assert float(together.max()) <= 1
+    for number, rim in enumerate(rims):
+        alone = camera.light_rims(pictures[number : number + 1], alpha[number : number + 1], [rim])
+        assert torch.allclose(alone[0], together[number], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", camera.KINDS)

@@ -121,6 +121,18 @@ def test_clear_scenes_are_those_that_guides_get_right(
     assert max(errors) <= 0.061
 
 
+def test_scenes_of_what_guides_know_nothing_of_need_not_be_clear(corpus: Library) -> None:
+    """The share of clear scenes is of the others: these would lose what they are drawn for."""
+    for special in ("one_sided", "unmarked", "meshed"):
+        kind = replace(KIND, **{special: 1.0})
+        for seed in range(2):
+            scene, other = (
+                scenes.fetch(None, corpus, Mix(), replace(kind, clear=clear), np.random.default_rng(seed))
+                for clear in (0, 1)
+            )
+            assert np.array_equal(scene.image, other.image)
+
+
 def test_some_scenes_show_things_in_meshes(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn, draw = [], Library.draw_foreground
 
@@ -130,7 +142,8 @@ def test_some_scenes_show_things_in_meshes(corpus: Library, monkeypatch: pytest.
 
     monkeypatch.setattr(Library, "draw_foreground", note)
     mix = Mix(groups=(("strands", 1.0),), second_foreground=0, clutter=0)
-    for meshed, groups in ((0, {"strands"}), (1, {"lace", "textiles", "objects", "fringed_animals"})):
+    meshes = {"lace", "textiles", "shapes", "objects", "fringed_animals"}
+    for meshed, groups in ((0, {"strands"}), (1, meshes)):
         drawn.clear()
         scenes.fetch(None, corpus, mix, replace(KIND, meshed=meshed), np.random.default_rng(3))
         assert {group for shares in drawn for group, share in shares.items() if share} == groups

@@ -58,6 +58,59 @@ def recolour(pictures: Tensor, colourings: Sequence[Colouring | None]) -> Tensor
 
 
 @dataclass(frozen=True)
+class Rim:
+    """Light from behind, which only the outermost of a foreground catches, as hair against the sun does.
+
+    towards: rows and columns to the light, of length 1; reach: how deep it gets, sigma in pixels; gain: how
+    many times as much light a pixel then has beside its own, of red, green and blue; gloss: what it mirrors,
+    whatever its colour; sparkle: how wide glints are, sigma in pixels; grain: which they are.
+    """
+
+    towards: tuple[float, float]
+    reach: float
+    gain: tuple[float, float, float]
+    gloss: float
+    sparkle: float
+    grain: int
+
+
+def draw_rim(rng: Rng) -> Rim:
+    """Draw a light from behind, mostly from above."""
+    angle, reach = rng.normal(0, 1), math.exp(rng.uniform(math.log(4), math.log(30)))
+    tint = (1 + rng.uniform(0, 0.3) * np.array([1, 0, -1])) * math.exp(
+        rng.uniform(math.log(0.4), math.log(4))
+    )
+    return Rim(
+        (-math.cos(angle), math.sin(angle)), reach, tuple(tint.tolist()), rng.uniform(0, 0.1),
+        rng.uniform(0.8, 4), noise.draw_grain(rng),
+    )  # fmt: skip
+
+
+def light_rims(pictures: Tensor, alpha: Tensor, rims: Sequence[Rim]) -> Tensor:
+    """Return foregrounds (B, 3, S, S) with the light of their rims on them. alpha: (B, 1, S, S)."""
+    size = pictures.shape[-1]
+    reach = [each.reach for each in rims]
+    solid = blur(alpha, reach)
+    # A pixel is in the shade of what lies between it and the light.
+    moved = []
+    for shade, rim in zip(solid, rims, strict=True):
+        down, across = (round(1.5 * rim.reach * part) for part in rim.towards)
+        wide = F.pad(shade[None], [abs(across)] * 2 + [abs(down)] * 2, mode="replicate")
+        top, left = abs(down) + down, abs(across) + across
+        moved.append(wide[..., top : top + size, left : left + size])
+    glints = blur(
+        noise.grain([each.grain for each in rims], (1, size, size), pictures.device),
+        [each.sparkle for each in rims],
+    )
+    glints = glints / glints.std((1, 2, 3), keepdim=True)
+    lit = (1 - torch.cat(moved)) * (1 + 0.6 * glints).clamp_(0, 3)
+    table = torch.tensor([(*each.gain, each.gloss) for each in rims], dtype=torch.float32)
+    table = table.to(pictures.device)[:, :, None, None]
+    light = pictures.square()
+    return light.addcmul_(lit, table[:, :3] * light + table[:, 3:]).clamp_(0, 1).sqrt_()
+
+
+@dataclass(frozen=True)
 class Change:
     """One thing a camera does. kind: a name in KINDS; amount: its strength; grain: the noise, if it is one;
     file: the JPEG, if it is one.

@@ -56,6 +56,8 @@ class Mix:
     vivid: tuple[float, float] = (1.0, 0.3)
     # Foregrounds of two colours: hair of another colour than the face, of the background's perhaps.
     motley: float = 0.5
+    # Foregrounds lit from behind, whose rims are brighter than all that the trimap knows of them.
+    rim: float = 0.5
     similar_colours: float = 0.1
     degraded: float = 0.7
     # Of these: in the end a JPEG file.
@@ -102,6 +104,7 @@ def draw_samples(
     background = _show_backdrops(backdrops, size, shelf)
     background = camera.recolour(background, [camera.draw_colouring(rng, mix.vivid[1]) for rng in rngs])
     foreground = _colour_foregrounds(foreground, background, mix, rngs, shelf)
+    foreground = _light_rims(foreground, alpha, mix, rngs)
     background = _bring_near(background, foreground, mix.similar_colours, rngs, shelf)
     exponents = _column([rng.uniform(*mix.light) for rng in rngs], shelf)
     image = mix_light(foreground, background, alpha, exponents)
@@ -126,6 +129,14 @@ def _colour_foregrounds(
     contrast = _column([_log_uniform(4, 60, rng) for rng in drawn], shelf)
     share = noise.spread(fields, size, shelf.device)[:, None].sub_(0.5).mul_(contrast).add_(0.5).clamp_(0, 1)
     return _put(first, chosen, composite(second, first[chosen], share))
+
+
+def _light_rims(foreground: Tensor, alpha: Tensor, mix: Mix, rngs: Sequence[Rng]) -> Tensor:
+    """Return foregrounds (B, 3, S, S), some of them lit from behind."""
+    chosen, rims = _given([camera.draw_rim(rng) if rng.random() < mix.rim else None for rng in rngs])
+    if not chosen:
+        return foreground
+    return _put(foreground, chosen, camera.light_rims(foreground[chosen], alpha[chosen], rims))
 
 
 def _bring_near(
