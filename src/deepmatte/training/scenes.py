@@ -176,7 +176,8 @@ def _read(path: Path) -> Scene | None:
         return None
 
 
-def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> Scene:
+def _choose_kind(mix: Mix, kind: Scenes, rng: Rng) -> tuple[Mix, Scenes]:
+    """Draw what one scene is for, and return the mix and the demands that serve it."""
     of_kind = rng.random()
     if of_kind < kind.one_sided:
         mix = replace(mix, one_sided_trimap=0.5)
@@ -190,6 +191,11 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
         kind = replace(kind, hardest=_LOST)
     elif rng.random() < kind.clear:
         kind = replace(kind, hardest=min(kind.hardest, _CLEAR))
+    return mix, kind
+
+
+def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> Scene:
+    mix, kind = _choose_kind(mix, kind, rng)
     best, least = None, math.inf
     for left in reversed(range(_TRIES)):
         drawn = composition.draw_samples(library, mix, kind.side, [rng], shelf)
