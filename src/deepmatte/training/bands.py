@@ -52,7 +52,7 @@ def draw(
     def draw_side() -> Side | None:
         if rng.random() < one_sided_trimap:
             return None
-        reach = math.exp(rng.uniform(0, math.log(widest_band * size)))
+        reach = noise.draw_log_uniform(1, widest_band * size, rng)
         leaves = rng.uniform(0.2, 0.95) if rng.random() < something_stays_known else None
         unevenness = rng.uniform(0, 1)
         return Side(reach, leaves, unevenness, noise.draw_smooth(size, rng.uniform(0.05, 0.5) * size, rng))

@@ -76,10 +76,8 @@ class Rim:
 
 def draw_rim(rng: Rng) -> Rim:
     """Draw a light from behind, mostly from above."""
-    angle, reach = rng.normal(0, 1), math.exp(rng.uniform(math.log(4), math.log(30)))
-    tint = (1 + rng.uniform(0, 0.3) * np.array([1, 0, -1])) * math.exp(
-        rng.uniform(math.log(0.4), math.log(4))
-    )
+    angle, reach = rng.normal(0, 1), noise.draw_log_uniform(4, 30, rng)
+    tint = (1 + rng.uniform(0, 0.3) * np.array([1, 0, -1])) * noise.draw_log_uniform(0.4, 4, rng)
     return Rim(
         (-math.cos(angle), math.sin(angle)), reach, tuple(tint.tolist()), rng.uniform(0, 0.1),
         rng.uniform(0.8, 4), noise.draw_grain(rng),
@@ -89,8 +87,7 @@ def draw_rim(rng: Rng) -> Rim:
 def light_rims(pictures: Tensor, alpha: Tensor, rims: Sequence[Rim]) -> Tensor:
     """Return foregrounds (B, 3, S, S) with the light of their rims on them. alpha: (B, 1, S, S)."""
     size = pictures.shape[-1]
-    reach = [each.reach for each in rims]
-    solid = blur(alpha, reach)
+    solid = blur(alpha, [each.reach for each in rims])
     # A pixel is in the shade of what lies between it and the light.
     moved = []
     for shade, rim in zip(solid, rims, strict=True):
@@ -106,7 +103,7 @@ def light_rims(pictures: Tensor, alpha: Tensor, rims: Sequence[Rim]) -> Tensor:
     lit = (1 - torch.cat(moved)) * (1 + 0.6 * glints).clamp_(0, 3)
     table = torch.tensor([(*each.gain, each.gloss) for each in rims], dtype=torch.float32)
     table = table.to(pictures.device)[:, :, None, None]
-    light = pictures.square()
+    light = pictures.square()  # near enough to light for a gain, and undone at once
     return light.addcmul_(lit, table[:, :3] * light + table[:, 3:]).clamp_(0, 1).sqrt_()
 
 

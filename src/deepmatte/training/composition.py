@@ -126,7 +126,7 @@ def _colour_foregrounds(
     second = camera.recolour(foreground[chosen], [camera.draw_colouring(rng, mix.vivid[0]) for rng in drawn])
     second = _bring_near(second, background[chosen], 0.4, drawn, shelf)
     fields = [noise.draw_smooth(size, rng.uniform(0.2, 1) * size, rng) for rng in drawn]
-    contrast = _column([_log_uniform(4, 60, rng) for rng in drawn], shelf)
+    contrast = _column([noise.draw_log_uniform(4, 60, rng) for rng in drawn], shelf)
     share = noise.spread(fields, size, shelf.device)[:, None].sub_(0.5).mul_(contrast).add_(0.5).clamp_(0, 1)
     return _put(first, chosen, composite(second, first[chosen], share))
 
@@ -191,7 +191,7 @@ def _draw_subject(library: Library, mix: Mix, size: int, rng: Rng) -> _Subject:
     veil = None
     if rng.random() < mix.translucent:
         veil = (noise.draw_smooth(size, rng.uniform(0.2, 1) * size, rng), rng.uniform(0, 0.7))
-    defocus = _log_uniform(0.5, 5, rng) if rng.random() < mix.defocus else 0.0
+    defocus = noise.draw_log_uniform(0.5, 5, rng) if rng.random() < mix.defocus else 0.0
     band = bands.draw(
         size,
         rng,
@@ -273,7 +273,7 @@ def _choose(library: Library, mix: Mix, rng: Rng) -> Foreground:
 
 def _view_foreground(foreground: Foreground, mix: Mix, size: int, rng: Rng) -> View:
     """Draw a view of a foreground, centred near one of its soft pixels."""
-    scale = _log_uniform(*mix.scale, rng)
+    scale = noise.draw_log_uniform(*mix.scale, rng)
     near = foreground.centres[rng.integers(len(foreground.centres))]
     centre = near + rng.uniform(-0.25, 0.25, 2) * size / scale
     angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.15 else rng.uniform(-0.5, 0.5)
@@ -304,7 +304,7 @@ def _draw_backdrop(library: Library, mix: Mix, size: int, rng: Rng) -> _Backdrop
         collage = (_view_background(library, rng), field, rng.uniform(20, 200))
     if rng.random() < mix.clutter:
         clutter = _view_foreground(_choose(library, mix, rng), mix, size, rng)
-    blur = _log_uniform(0.5, 12, rng) if rng.random() < mix.background_blur else 0.0
+    blur = noise.draw_log_uniform(0.5, 12, rng) if rng.random() < mix.background_blur else 0.0
     return _Backdrop(first, collage, clutter, blur)
 
 
@@ -329,7 +329,7 @@ def _show_backdrops(backdrops: Sequence[_Backdrop], size: int, shelf: Shelf) -> 
 
 def _view_background(library: Library, rng: Rng) -> View:
     background = library.draw_background(rng)
-    scale = _log_uniform(0.35, 2, rng)
+    scale = noise.draw_log_uniform(0.35, 2, rng)
     centre = rng.random(2) * background.levels[0].shape[:2]
     return views.draw(background, centre, scale, rng.uniform(-0.3, 0.3), rng, reflect=True)
 
@@ -360,7 +360,3 @@ def _column(values: Sequence[float], shelf: Shelf) -> Tensor:
 def _to_levels(pictures: Tensor) -> Tensor:
     """Return pictures as 8 bits hold them."""
     return (pictures.clamp(0, 1) * 255).round_() / 255
-
-
-def _log_uniform(low: float, high: float, rng: Rng) -> float:
-    return math.exp(rng.uniform(math.log(low), math.log(high)))

@@ -1,6 +1,7 @@
-"""Random fields: drawn as a few numbers on the host, spread out on any device."""
+"""Random numbers and fields: drawn as a few numbers on the host, spread out on any device."""
 
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,11 @@ Rng = np.random.Generator
 
 # Values of the one table that grain is cut from.
 _TABLE = 2**21
+
+
+def draw_log_uniform(low: float, high: float, rng: Rng) -> float:
+    """Draw a number between two above 0: as likely in each octave."""
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
 def draw_smooth(size: int, wavelength: float, rng: Rng) -> Floats:
