@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch.profiler import profile
 
-from deepmatte.training import batches, composition, loop, recipes
+from deepmatte.training import batches, composition, loading, loop, recipes
 from deepmatte.training.budget import Budget
 from deepmatte.training.composition import Mix
 from deepmatte.training.corpus import library
@@ -139,7 +139,7 @@ def measure_training(
     recipe = replace(recipes.find(recipe_name), steps=steps)
     training = loop.Training(recipe)
     budget = Budget(recipe, training.state)
-    drawn = batches.load(batches.Batches(pictures, recipe), budget, workers, device)
+    drawn = loading.load(batches.Batches(pictures, recipe), budget, workers, device)
     pace = Pace(training.state)
     for phase, batch in pace.waiting(drawn):
         training.step(batch, budget.used, phase)

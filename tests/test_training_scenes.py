@@ -44,7 +44,7 @@ def test_a_window_is_what_the_pipeline_reads_there(corpus: Library) -> None:
     survey = guides.survey(image, tri)
     places, ways = set(), set()
     for seed in range(30):
-        parts = scene.window(48, np.random.default_rng(seed))
+        parts = scene.window(scene.cut(48, np.random.default_rng(seed)))
         found = [
             (y, x, way)
             for way in range(8)

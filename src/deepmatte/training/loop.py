@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepmatte import outputs
 from deepmatte.errors import BadInput
-from deepmatte.training import batches, checkpoint, recipes, scenes
+from deepmatte.training import batches, checkpoint, loading, recipes, scenes
 from deepmatte.training.budget import Budget
 from deepmatte.training.corpus import library, manifest
 from deepmatte.training.corpus.store import Store
@@ -67,7 +67,7 @@ def train(
         outputs.remove_parts(kept)
     read = library.read(*folders, without=without)
     drawn = batches.Batches(read, recipe, draws=mine, folder=kept)
-    loaded = batches.load(drawn, budget, workers, training.device)
+    loaded = loading.load(drawn, budget, workers, training.device)
     pace = Pace(training.state, ranks)
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
         for phase, batch in pace.waiting(loaded):

@@ -11,15 +11,17 @@ for what guides know nothing of: a trimap without a side, a part of the foregrou
 seen through a mesh.
 """
 
+import functools
 import hashlib
 import io
 import logging
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deepmatte import framing, guides, outputs, trimap
@@ -95,6 +97,38 @@ class Scenes:
         return [last, *numbers[1:]] if last < self.count and step % self.every == 0 else numbers
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A window of size × size pixels, its first row and column multiples of SCALE. turned: its rows become
+    columns; mirrored: then from top to bottom, from left to right.
+    """
+
+    top: int
+    left: int
+    size: int
+    turned: bool
+    mirrored: tuple[bool, bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Spots:
+    """What is left of a scene for choosing windows. side: its own; unknown: (N,), its unknown pixels in the
+    flattened trimap.
+    """
+
+    side: int
+    unknown: NDArray[np.int32]
+
+    def cut(self, size: int, rng: Rng) -> Cut:
+        """Draw a window of size × size pixels around an unknown pixel, one of eight ways round."""
+        place = np.array(divmod(int(self.unknown[rng.integers(len(self.unknown))]), self.side))
+        # The pixel may lie anywhere but at the window's edge.
+        corner = place - rng.integers(size // 8, size - size // 8, 2)
+        top, left = (int(at) // SCALE * SCALE for at in corner.clip(0, self.side - size))
+        turned, down, across = (bool(one) for one in rng.integers(2, size=3))
+        return Cut(top, left, size, turned, (down, across))
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A whole picture of S × S pixels as it is kept: the source of its guides (framing.GuideSource).
@@ -121,23 +155,28 @@ class Scene:
         )
         return self.guide_fields[:, rows, columns]
 
-    def window(self, size: int, rng: Rng) -> tuple[Tensor, ...]:
-        """Return a random window around an unknown pixel: planes (7, size, size), fields (13, size / 4, size
-        / 4), alpha and is_unknown (1, size, size), all float32; turned and mirrored one of eight ways.
+    @functools.cached_property
+    def spots(self) -> Spots:
+        """Where the unknown pixels are."""
+        unknown = np.flatnonzero(self.trimap == trimap.UNKNOWN).astype(np.int32)
+        return Spots(len(self.trimap), unknown)
+
+    def cut(self, size: int, rng: Rng) -> Cut:
+        """Draw a window of size × size pixels around an unknown pixel."""
+        return self.spots.cut(size, rng)
+
+    def window(self, cut: Cut) -> tuple[Tensor, ...]:
+        """Return a window: planes (7, size, size), fields (13, size / 4, size / 4), alpha and is_unknown (1,
+        size, size), all float32.
         """
-        places = np.argwhere(self.trimap == trimap.UNKNOWN)
-        # The pixel may lie anywhere but at the window's edge.
-        corner = places[rng.integers(len(places))] - rng.integers(size // 8, size - size // 8, 2)
-        top, left = (int(at) // SCALE * SCALE for at in corner.clip(0, len(self.trimap) - size))
-        window = Window(top, left, size, size)
+        window = Window(cut.top, cut.left, cut.size, cut.size)
         planes = framing.planes(np.moveaxis(self.image, 0, 2), self.trimap, self, window)
         fields = framing.fields(self, self.trimap.shape, window)
         alpha = to_unit(self.alpha[window.slices])
         is_unknown = (self.trimap[window.slices] == trimap.UNKNOWN).astype(np.float32)
-        is_turned, *is_flipped = (bool(one) for one in rng.integers(2, size=3))
-        axes = [axis for axis, is_so in zip((1, 2), is_flipped, strict=True) if is_so]
+        axes = [axis for axis, is_so in zip((1, 2), cut.mirrored, strict=True) if is_so]
         parts = [torch.from_numpy(part) for part in (planes, fields, alpha[None], is_unknown[None])]
-        return tuple((part.mT if is_turned else part).flip(axes) for part in parts)
+        return tuple((part.mT if cut.turned else part).flip(axes) for part in parts)
 
 
 def name(*what: object) -> str:
@@ -160,7 +199,7 @@ def fetch(
     if path is not None:
         outputs.make_folder(path.parent)
         content = io.BytesIO()
-        np.savez(content, **vars(scene))
+        np.savez(content, **{part.name: getattr(scene, part.name) for part in fields(Scene)})
         outputs.write_bytes(path, content.getvalue(), overwrite=True)
     return scene
 

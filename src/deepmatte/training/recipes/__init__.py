@@ -2,10 +2,12 @@
 
 from deepmatte.errors import BadInput
 from deepmatte.training.phases import Recipe
-from deepmatte.training.recipes import default, dim, dim_modern, trial
+from deepmatte.training.recipes import default, default_gpu, dim, dim_modern, trial
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for each in (default, dim, dim_modern, trial) for recipe in (each.RECIPE, each.SMOKE)
+    recipe.name: recipe
+    for each in (default, default_gpu, dim, dim_modern, trial)
+    for recipe in (each.RECIPE, each.SMOKE)
 }
 
 

@@ -1,0 +1,217 @@
+"""Loading: batches in order, drawn ahead of the steps that learn from them.
+
+A network without guides is fed by the GPU itself, where there is one: samples are drawn in its memory, by a
+thread beside the one that trains. Guides are made by processors, so for a network that reads them other
+processes draw scenes, and the GPU cuts its windows from those it has. For a processor, other processes draw
+whole batches.
+"""
+
+import contextlib
+import itertools
+import logging
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from deepmatte.errors import MatteError
+from deepmatte.training import deck
+from deepmatte.training.batches import Batch, Batches, join
+from deepmatte.training.budget import Budget
+from deepmatte.training.deck import Deck
+from deepmatte.training.phases import Phase
+from deepmatte.training.scenes import Scene
+from deepmatte.training.shelf import Shelf
+
+_log = logging.getLogger("deepmatte")
+
+_AHEAD = 3  # batches or scenes that each process or thread draws before they are needed
+
+Key = tuple[int, Phase]
+
+
+class Drawer(Protocol):
+    """What draws the batch of a step in a phase, as Batches does."""
+
+    def __getitem__(self, key: Key) -> tuple[Phase, Batch]:
+        """Return the phase and the batch."""
+
+
+def load(
+    batches: Batches, budget: Budget, workers: int, device: torch.device
+) -> Iterable[tuple[Phase, Batch]]:
+    """Return the budget's batches in order.
+
+    workers: processes that draw them, or their scenes, where a processor does, 0 for this one; device: what
+    they are for.
+    """
+    if device.type == "cuda":
+        if not batches.recipe.reads_guides:
+            batches.shelf = Shelf.of(batches.library, device)
+            return Ahead(batches, budget, device)
+        if Dealer.has_room(batches, device):
+            return Ahead(Dealer(batches, workers, device), budget, device)
+    return _heed(_open(batches, budget, workers))
+
+
+class Dealer:
+    """Batches whose windows a device cuts itself, from scenes that other processes draw in their order.
+
+    They are those that the processes would draw: a step waits for the scenes that its recipe lets it see.
+    """
+
+    def __init__(self, batches: Batches, workers: int, device: torch.device) -> None:
+        phase = batches.recipe.phases[0]
+        assert phase.scenes is not None
+        count, draws = phase.scenes.count, len(batches.draws)
+        self._batches = batches
+        self._deck = Deck(count * draws, phase.scenes.side, device)
+        self._dealt = 0
+        # Scene by scene, each draw's in turn.
+        keys = [(phase, draw, number) for number in range(count) for draw in batches.draws]
+        self._scenes = _heed(_open(_Fetched(batches), keys, workers))
+
+    @staticmethod
+    def has_room(batches: Batches, device: torch.device) -> bool:
+        """Return whether all samples are windows of scenes, and half of a device's free memory holds them."""
+        kinds = [phase.scenes for phase in batches.recipe.phases]
+        if not all(kinds):
+            return False
+        assert kinds[0] is not None
+        size = deck.bytes_of(kinds[0].side) * kinds[0].count * len(batches.draws)
+        free, _ = torch.cuda.mem_get_info(device)
+        if size > free / 2:
+            _log.warning(
+                "scenes of %.1f GB stay out of %s, which has %.1f GB free", size / 1e9, device, free / 1e9
+            )
+        return size <= free / 2
+
+    def __getitem__(self, key: Key) -> tuple[Phase, Batch]:
+        """Cut this process's part of a step in a phase."""
+        step, phase = key
+        assert phase.scenes is not None
+        parts, draws = [], self._batches.draws
+        for at, draw in enumerate(draws):
+            rng = self._batches.generator(step, draw)
+            chosen = phase.scenes.choose(step, phase.batch, rng)
+            places = [number * len(draws) + at for number in chosen]
+            self._deal(max(places) + 1)
+            cuts = [self._deck.cut(place, phase.size, rng) for place in places]
+            parts.append(self._deck.windows(places, cuts))
+        return phase, join(parts)
+
+    def _deal(self, count: int) -> None:
+        """See to it that so many scenes are on the device."""
+        for scene in itertools.islice(self._scenes, max(0, count - self._dealt)):
+            self._deck.put(self._dealt, scene)
+            self._dealt += 1
+
+
+@dataclass(eq=False)
+class _Fetched(Dataset[Scene]):
+    """A recipe's scenes, by phase, draw and number."""
+
+    batches: Batches
+
+    def __getitem__(self, key: tuple[Phase, int, int]) -> Scene:
+        return self.batches.fetch(*key)
+
+
+def _open(drawn: Any, keys: Iterable[Any], workers: int) -> DataLoader:
+    """Return what is drawn for each key, in their order; drawn: Batches or _Fetched."""
+    batches = drawn if isinstance(drawn, Batches) else drawn.batches
+    return DataLoader(
+        _Answers(drawn),
+        sampler=keys,
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        prefetch_factor=_AHEAD if workers else None,
+        worker_init_fn=_use_one_thread,
+        # A process that shares this one's memory must open no pictures: libvips does not survive a fork.
+        multiprocessing_context="spawn" if workers and not batches.library.is_read else None,
+    )
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+@dataclass(eq=False)
+class _Answers(Dataset[Any]):
+    """What is drawn, or what is wrong: an error that is raised in another process would arrive with its
+    traceback for a message.
+    """
+
+    drawn: Any
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self.drawn[key]
+        except MatteError as error:
+            return error
+
+
+def _heed(answers: Iterable[Any]) -> Iterator[Any]:
+    for answer in answers:
+        if isinstance(answer, MatteError):
+            raise answer
+        yield answer
+
+
+class Ahead:
+    """Batches that a thread draws on a device while the last ones are learnt from."""
+
+    def __init__(self, batches: Drawer, keys: Iterable[Key], device: torch.device) -> None:
+        self._batches = batches
+        self._keys = keys
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def __iter__(self) -> Iterator[tuple[Phase, Batch]]:
+        """Yield batches in order. Raises what drawing them raised."""
+        drawn: queue.Queue[tuple[Phase, Batch] | Exception | None] = queue.Queue(_AHEAD)
+        is_over = threading.Event()
+        thread = threading.Thread(target=self._draw, args=(drawn, is_over), daemon=True)
+        thread.start()
+        try:
+            while (item := drawn.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield self._hand_over(item)
+        finally:
+            is_over.set()
+            while thread.is_alive():  # it may wait for room
+                with contextlib.suppress(queue.Empty):
+                    drawn.get(timeout=0.05)
+
+    def _draw(self, drawn: queue.Queue, is_over: threading.Event) -> None:
+        last: Exception | None = None
+        try:
+            with torch.cuda.stream(self._stream):  # nothing where there is no stream
+                for key in self._keys:
+                    item = self._batches[key]
+                    if self._stream is not None:
+                        self._stream.synchronize()  # a batch that is handed over is there
+                    drawn.put(item)
+                    if is_over.is_set():
+                        break
+        except Exception as error:  # noqa: BLE001 (raised where batches are read)
+            last = error
+        drawn.put(last)
+
+    def _hand_over(self, item: tuple[Phase, Batch]) -> tuple[Phase, Batch]:
+        """Keep a batch's memory from being used again before the reader's stream is done with it."""
+        if self._stream is not None:
+            for field in fields(item[1]):
+                part = getattr(item[1], field.name)
+                if part is not None:
+                    part.record_stream(torch.cuda.current_stream(part.device))
+        return item
+
+
+def _use_one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
