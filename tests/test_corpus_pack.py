@@ -32,6 +32,17 @@ def test_a_packed_corpus_trains_like_its_folder(corpus: Path, tmp_path: Path) ->
     assert shapes == [[(150, 205, 4)] * 2, [(146, 200, 4)] * 2]
 
 
+def test_groups_can_be_left_out(corpus: Path, tmp_path: Path) -> None:
+    groups = {entry.group for entry in manifest.read(corpus)}
+    packed = pack(corpus, tmp_path / "some.zip", without=["noise"])
+    kept = Store(tmp_path / "some.zip").entries()
+    assert {entry.group for entry in kept} == groups - {"noise"}
+    assert packed.files == len(kept)
+    with pytest.raises(BadInput, match="no group called furry to leave out; expected some of noise"):
+        pack(corpus, tmp_path / "none.zip", without=["furry"])
+    assert not (tmp_path / "none.zip").exists()
+
+
 def test_alpha_loses_nothing_and_colours_little_however_small_the_file(tmp_path: Path) -> None:
     alpha = pixels.to_bytes(disc())
     colours = pixels.to_bytes(pixels.resize(np.random.default_rng(0).random((4, 5, 3), np.float32), 70, 91))

@@ -168,6 +168,9 @@ def _add_pack(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-megabytes", metavar="N", type=positive, help="of the whole file (default: 56)"
     )
+    command.add_argument(
+        "--without", metavar="GROUP,...", type=names, default=[], help="leave out groups of the corpus"
+    )
     command.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     _add_workers(command)
 
@@ -181,6 +184,7 @@ def _pack(arguments: argparse.Namespace) -> int:
             Path(arguments.output),
             side_px=arguments.side or SIDE_PX,
             max_bytes=int(arguments.max_megabytes * 1e6) if arguments.max_megabytes else MAX_BYTES,
+            without=arguments.without,
             workers=_workers(arguments),
             progress=progress,
             overwrite=arguments.overwrite,

@@ -19,6 +19,7 @@ from deepmatte import images
 from deepmatte.errors import BadInput
 from deepmatte.outputs import name_some
 from deepmatte.pixels import Bytes, to_bytes, to_unit
+from deepmatte.training.corpus import manifest
 from deepmatte.training.corpus.manifest import Entry
 from deepmatte.training.corpus.store import Store
 
@@ -125,7 +126,7 @@ def read(*corpora: Path, without: Collection[str] = (), max_bytes: float | None 
 def read_any(*corpora: Path, without: Collection[str] = (), max_bytes: float | None = None) -> Library:
     """Read corpora as `read` does, also ones without foregrounds or backgrounds, to be joined with others."""
     listed = [(store, entry) for store in map(Store, map(Path, corpora)) for entry in store.entries()]
-    _check_groups(without, sorted({entry.group for _, entry in listed}))
+    manifest.check_groups((entry for _, entry in listed), without)
     listed = [
         Unread(store, entry)
         for store, entry in listed
@@ -179,14 +180,6 @@ def _open(unread: Unread) -> Picture | None:
 
 
 _open_and_keep = functools.lru_cache(_KEPT)(_open)
-
-
-def _check_groups(without: Collection[str], groups: Sequence[str]) -> None:
-    if unknown := sorted(set(without) - set(groups)):
-        raise BadInput(
-            f"there is no group called {name_some(unknown)} to leave out; expected some of"
-            f" {', '.join(groups)}"
-        )
 
 
 def make_foreground(group: str, colours: Bytes, alpha: Bytes) -> Foreground | None:

@@ -7,7 +7,7 @@ usually under foreground/ and background/. docs/corpus.md describes the columns.
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 
@@ -143,6 +143,21 @@ def to_csv(entries: Sequence[Entry]) -> bytes:
 def fingerprint(entries: Sequence[Entry]) -> str:
     """Return the SHA-256 of all that a manifest says, whichever its form and the order of its rows."""
     return hashlib.sha256(to_csv(sorted(entries, key=lambda entry: entry.file))).hexdigest()
+
+
+def leave_out(entries: Iterable[Entry], groups: Collection[str]) -> list[Entry]:
+    """Return the entries of other groups. Raises BadInput for a group that none is of."""
+    check_groups(entries := list(entries), groups)
+    return [entry for entry in entries if entry.group not in groups]
+
+
+def check_groups(entries: Iterable[Entry], groups: Collection[str]) -> None:
+    """Raise BadInput if some of the groups, which are to be left out, are no entry's."""
+    known = sorted({entry.group for entry in entries})
+    if unknown := sorted(set(groups) - set(known)):
+        raise BadInput(
+            f"there is no group called {name_some(unknown)} to leave out; expected some of {', '.join(known)}"
+        )
 
 
 def check_licences(entries: Iterable[Entry]) -> None:

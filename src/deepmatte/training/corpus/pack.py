@@ -11,7 +11,7 @@ import hashlib
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,21 +52,23 @@ def pack(
     *,
     side_px: int = SIDE_PX,
     max_bytes: int = MAX_BYTES,
+    without: Collection[str] = (),
     workers: int = 0,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Pack:
     """Write a corpus as one file of at most max_bytes, no picture's side longer than side_px.
 
-    workers: how many processes encode pictures, 0 for this one. What cannot be read is left out and said.
-    Raises BadInput where the manifest cannot be read, a file has no licence or there is no room even at the
-    lowest quality; BadOutput where the file exists, unless overwrite, or cannot be written.
+    without: groups to leave out; workers: how many processes encode pictures, 0 for this one. What cannot be
+    read is left out and said. Raises BadInput where the manifest cannot be read, it has no such group, a file
+    has no licence or there is no room even at the lowest quality; BadOutput where the file exists, unless
+    overwrite, or cannot be written.
     """
     outputs.check_target(output, overwrite)
     if output.suffix != ".zip":
         raise BadOutput(f"{show(output)} would be a zip archive; expected a name that ends in .zip")
     store = Store(Path(path))
-    entries = store.entries()
+    entries = manifest.leave_out(store.entries(), without)
     if not entries:
         raise BadInput(f"{show(path)} lists no files; expected foregrounds and backgrounds to pack")
     sample = _Sample.take(store, entries, side_px)
