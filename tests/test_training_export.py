@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,5 +112,19 @@ def test_a_network_that_a_model_file_cannot_hold_is_refused(
 
 def test_a_file_of_another_network_is_refused(run: Path, tmp_path: Path) -> None:
     export.export(run, tmp_path / "m.onnx")
+    narrower = replace(recipes.find("smoke"), settings={"widths": (8, 8, 8, 4), "encoder": (0, 1, 1, 1)})
     with pytest.raises(BadInput, match="another network"):
-        export.load_weights(loop.Training(recipes.find("default")).network, tmp_path / "m.onnx")
+        export.load_weights(loop.Training(narrower).network, tmp_path / "m.onnx")
+
+
+def test_a_larger_network_begins_with_the_answers_of_the_file(run: Path, tmp_path: Path) -> None:
+    export.export(run, tmp_path / "m.onnx")
+    larger = replace(
+        recipes.find("smoke"),
+        settings={"widths": (10, 8, 8, 12), "encoder": (0, 1, 1, 2), "decoder": (1, 1, 1)},
+    )
+    small, large = (loop.Training(recipe).average for recipe in (recipes.find("smoke"), larger))
+    for network in (small, large):
+        export.load_weights(network, tmp_path / "m.onnx")
+    inputs = torch.rand(1, 7, 48, 80), torch.rand(1, 13, 12, 20)
+    torch.testing.assert_close(large(*inputs), small(*inputs))

@@ -19,7 +19,7 @@ from deepmatte.models.catalogue import load_bytes
 from deepmatte.models.runtime import open_session
 from deepmatte.models.spec import METADATA_KEY, ModelSpec
 from deepmatte.training import checkpoint, recipes
-from deepmatte.training.networks import build
+from deepmatte.training.networks import GuidedNet, build
 from deepmatte.version import __version__
 
 # Sizes in strides at which model file and network are compared: small, uneven, larger than a training sample.
@@ -147,7 +147,8 @@ def _halve_weights(model: onnx.ModelProto) -> None:
 def load_weights(network: nn.Module, path: Path) -> None:
     """Load a model file that export wrote into a network, to go on training from it.
 
-    Fields that the file's model did not read yet begin without weight.
+    Fields that the file's model did not read yet begin without weight; a network that is larger than the
+    file's, where it can grow, answers as the file's does at first.
     Raises ModelUnavailable for a file that is none of ours, BadInput if it is of another network.
     """
     content, spec = load_bytes(path)
@@ -169,7 +170,12 @@ def load_weights(network: nn.Module, path: Path) -> None:
         stored["fields.weight"][:, [framing.FIELDS.index(name) for name in spec.fields]] = read
     counters = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
     try:
-        network.load_state_dict({name: stored[name] for name in wanted if name not in counters} | counters)
+        if isinstance(network, GuidedNet):
+            network.load_state_dict(network.grow(stored))
+        else:
+            network.load_state_dict(
+                {name: stored[name] for name in wanted if name not in counters} | counters
+            )
     except (KeyError, RuntimeError) as error:
         raise BadInput(
             f"{path} holds another network than the recipe's; use the recipe it was made by"

@@ -6,7 +6,7 @@ peak than depthwise ones. The output is a correction added to the propagated alp
 the quality of classical propagation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ _PROPAGATED = len(framing.PICTURE_PLANES) + guides.PLANES.index("propagated")
 # Squared errors make a network answer a little above 0 where it is nearly sure of background, and a little
 # below 1 for foreground. In use this much is stretched away at both ends.
 HAZE = 0.04
+
+
+# How far it sees without residual blocks: the first two convolutions, those that halve, the head.
+_REACH_PX = 28
 
 
 def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -42,6 +46,12 @@ class Residual(nn.Module):
         return F.relu(x + self.second(self.first(x)))
 
 
+def _margin(encoder: Sequence[int], decoder: Sequence[int]) -> int:
+    """Return how far a network sees, in pixels, rounded up to its stride."""
+    blocks = sum(2 * count * 2**level for side in (encoder, decoder) for level, count in enumerate(side, 1))
+    return -(-(blocks + _REACH_PX) // GuidedNet.stride) * GuidedNet.stride
+
+
 class GuidedNet(nn.Module):
     """Planes (B, 7, H, W), fields (B, 13, H / 4, W / 4) → alpha (B, 1, H, W), not clipped.
 
@@ -53,7 +63,6 @@ class GuidedNet(nn.Module):
     reads_fields = guides.FIELDS
     exportable = True
     stride = 16
-    margin_px = framing.MARGIN_PX
 
     def __init__(
         self,
@@ -62,6 +71,7 @@ class GuidedNet(nn.Module):
         decoder: Sequence[int] = (1, 1, 1),
     ) -> None:
         super().__init__()
+        self.margin_px = _margin(encoder, decoder)
         self.stem = _convolve(len(self.reads_planes), widths[0], 6, 2)
         self.quarter = nn.Conv2d(widths[0], widths[1], 6, 2, 2, bias=False)
         self.fields = nn.Conv2d(len(self.reads_fields), widths[1], 3, 1, 1, bias=False)
@@ -97,3 +107,39 @@ class GuidedNet(nn.Module):
         correction = F.pixel_shuffle(self.head(x), 2)
         alpha = planes[:, _PROPAGATED : _PROPAGATED + 1] + correction
         return alpha if self.training else (alpha - HAZE) / (1 - 2 * HAZE)
+
+    def grow(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return weights with which this network answers as one does that has these: of the same sizes, or
+        of fewer channels or blocks.
+
+        New blocks add nothing at first, and nothing that is old hears of new channels, which learn all the
+        same. Raises KeyError for weights of a network that has more of anything.
+        """
+        own = {name: value.clone() for name, value in self.state_dict().items()}
+        if more := {name for name in weights if name.startswith(("encoder.", "decoder."))} - set(own):
+            raise KeyError(", ".join(sorted(more)))
+        for name, value in own.items():
+            given = weights.get(name)
+            if given is None:
+                if _is_missing(name, weights):
+                    raise KeyError(name)
+                if name.endswith(("second.1.weight", "second.1.bias")):
+                    value.zero_()
+                continue
+            if given.dim() != value.dim() or any(
+                a > b for a, b in zip(given.shape, value.shape, strict=True)
+            ):
+                raise KeyError(name)
+            if value.dim() > 1:
+                value[: len(given), given.shape[1] :] = 0
+            value[tuple(slice(side) for side in given.shape)] = given
+        return own
+
+
+def _is_missing(name: str, weights: Mapping[str, Tensor]) -> bool:
+    """Return whether a weight lacks that no new block explains."""
+    if name.endswith("num_batches_tracked"):
+        return False
+    if not name.startswith(("encoder.", "decoder.")):
+        return True
+    return any(other.startswith(".".join(name.split(".")[:3]) + ".") for other in weights)

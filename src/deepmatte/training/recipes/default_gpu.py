@@ -1,4 +1,6 @@
-"""The default model trained by a GPU: larger windows, four times as many in a step, of twice the scenes.
+"""The default model made larger and trained by a GPU: windows of 384 px, 64 in a step, of 5,000 scenes.
+
+96 GFLOP per megapixel for 82, 4.2 million weights for 3.3; it begins with the answers of --start.
 
     deepmatte corpus render all --count 1500 --output RENDERS
     deepmatte train default_gpu --start default --corpus CORPUS --corpus RENDERS --workers 15 --output RUN
@@ -20,6 +22,7 @@ assert _WINDOWS.scenes is not None
 RECIPE = replace(
     default.RECIPE,
     name="default_gpu",
+    settings={"widths": (32, 64, 128, 224), "encoder": (0, 1, 2, 3)},
     phases=(
         Phase("windows", size=384, batch=64, share=1.0, scenes=replace(_WINDOWS.scenes, count=5000, every=2)),
     ),
