@@ -83,5 +83,5 @@ def test_scenes_that_cannot_be_are_refused(changes: dict[str, object]) -> None:
 
 
 def test_an_unknown_recipe_lists_the_names() -> None:
-    with pytest.raises(BadInput, match="default, smoke, default_gpu, default_gpu_smoke, dim"):
+    with pytest.raises(BadInput, match="default, smoke, default_gpu, default_gpu_smoke, dim, dim_smoke"):
         recipes.find("best")

@@ -50,7 +50,7 @@ class Deck:
             (self._planes, scene.guide_planes),
             (self._fields, scene.guide_fields),
         ):
-            room[place] = torch.from_numpy(part.reshape(len(part), -1)).to(self.device)
+            room[place] = torch.from_numpy(part.reshape(len(part), -1))
 
     def cut(self, place: int, size: int, rng: Rng) -> Cut:
         """Draw a window of the scene at a place, as the scene itself would."""

@@ -163,19 +163,18 @@ def load_weights(network: nn.Module, path: Path) -> None:
         for node in graph.node
         if node.op_type == "Identity" and node.input[0] in stored
     }
-    wanted = network.state_dict()
     if "fields.weight" in stored and set(spec.fields) < set(framing.FIELDS):
         read = stored["fields.weight"]
         stored["fields.weight"] = read.new_zeros(len(read), len(framing.FIELDS), *read.shape[2:])
         stored["fields.weight"][:, [framing.FIELDS.index(name) for name in spec.fields]] = read
-    counters = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
     try:
         if isinstance(network, GuidedNet):
-            network.load_state_dict(network.grow(stored))
-        else:
-            network.load_state_dict(
-                {name: stored[name] for name in wanted if name not in counters} | counters
-            )
+            weights = network.grow(stored)
+        else:  # model files hold no counters
+            wanted = network.state_dict()
+            kept = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
+            weights = {name: stored[name] for name in wanted if name not in kept} | kept
+        network.load_state_dict(weights)
     except (KeyError, RuntimeError) as error:
         raise BadInput(
             f"{path} holds another network than the recipe's; use the recipe it was made by"

@@ -8,7 +8,6 @@ whole batches.
 
 import contextlib
 import itertools
-import logging
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -19,15 +18,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from deepmatte.errors import MatteError
-from deepmatte.training import deck
+from deepmatte.training import deck, shelf
 from deepmatte.training.batches import Batch, Batches, join
 from deepmatte.training.budget import Budget
 from deepmatte.training.deck import Deck
 from deepmatte.training.phases import Phase
 from deepmatte.training.scenes import Scene
 from deepmatte.training.shelf import Shelf
-
-_log = logging.getLogger("deepmatte")
 
 _AHEAD = 3  # batches or scenes that each process or thread draws before they are needed
 
@@ -55,7 +52,7 @@ def load(
             return Ahead(batches, budget, device)
         if Dealer.has_room(batches, device):
             return Ahead(Dealer(batches, workers, device), budget, device)
-    return _heed(_open(batches, budget, workers))
+    return _draw_all(batches, budget, workers, batches.library.is_read)
 
 
 class Dealer:
@@ -73,7 +70,7 @@ class Dealer:
         self._dealt = 0
         # Scene by scene, each draw's in turn.
         keys = [(phase, draw, number) for number in range(count) for draw in batches.draws]
-        self._scenes = _heed(_open(_Fetched(batches), keys, workers))
+        self._scenes = _draw_all(_Fetched(batches), keys, workers, batches.library.is_read)
 
     @staticmethod
     def has_room(batches: Batches, device: torch.device) -> bool:
@@ -83,12 +80,7 @@ class Dealer:
             return False
         assert kinds[0] is not None
         size = deck.bytes_of(kinds[0].side) * kinds[0].count * len(batches.draws)
-        free, _ = torch.cuda.mem_get_info(device)
-        if size > free / 2:
-            _log.warning(
-                "scenes of %.1f GB stay out of %s, which has %.1f GB free", size / 1e9, device, free / 1e9
-            )
-        return size <= free / 2
+        return shelf.has_room(size, device, f"scenes of {size / 1e9:.1f} GB stay")
 
     def __getitem__(self, key: Key) -> tuple[Phase, Batch]:
         """Cut this process's part of a step in a phase."""
@@ -121,24 +113,25 @@ class _Fetched(Dataset[Scene]):
         return self.batches.fetch(*key)
 
 
-def _open(drawn: Any, keys: Iterable[Any], workers: int) -> DataLoader:
-    """Return what is drawn for each key, in their order; drawn: Batches or _Fetched."""
-    batches = drawn if isinstance(drawn, Batches) else drawn.batches
-    return DataLoader(
+def _draw_all(drawn: Any, keys: Iterable[Any], workers: int, is_read: bool) -> Iterator[Any]:
+    """Yield what is drawn for each key, in their order. Raises what drawing it raised.
+
+    drawn: Batches or _Fetched; is_read: whether all pictures that it draws from are in memory.
+    """
+    loader = DataLoader(
         _Answers(drawn),
         sampler=keys,
         batch_size=None,
-        collate_fn=_as_it_is,
         num_workers=workers,
         prefetch_factor=_AHEAD if workers else None,
         worker_init_fn=_use_one_thread,
         # A process that shares this one's memory must open no pictures: libvips does not survive a fork.
-        multiprocessing_context="spawn" if workers and not batches.library.is_read else None,
+        multiprocessing_context="spawn" if workers and not is_read else None,
     )
-
-
-def _as_it_is(item: Any) -> Any:
-    return item
+    for answer in loader:
+        if isinstance(answer, MatteError):
+            raise answer
+        yield answer
 
 
 @dataclass(eq=False)
@@ -154,13 +147,6 @@ class _Answers(Dataset[Any]):
             return self.drawn[key]
         except MatteError as error:
             return error
-
-
-def _heed(answers: Iterable[Any]) -> Iterator[Any]:
-    for answer in answers:
-        if isinstance(answer, MatteError):
-            raise answer
-        yield answer
 
 
 class Ahead:

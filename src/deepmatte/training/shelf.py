@@ -1,12 +1,21 @@
 """Where pictures lie while samples are drawn from them: in the drawing device's memory, if they fit."""
 
 import logging
+import math
 
 import torch
 
 from deepmatte.training.corpus.library import Library, Picture, Unread, size_in_memory
 
 _log = logging.getLogger("deepmatte")
+
+
+def has_room(size: float, device: torch.device, what_stays: str) -> bool:
+    """Return whether half of a GPU's free memory holds so many bytes, and tell what stays out if not."""
+    free, _ = torch.cuda.mem_get_info(device)
+    if size > free / 2:
+        _log.warning("%s out of %s, which has %.1f GB free", what_stays, device, free / 1e9)
+    return size <= free / 2
 
 
 class Shelf:
@@ -27,11 +36,9 @@ class Shelf:
         shelf = cls(device)
         pictures = [picture for picture in library.pictures if not isinstance(picture, Unread)]
         size = sum(map(size_in_memory, pictures))
-        if device.type != "cuda":
-            return shelf
-        free, _ = torch.cuda.mem_get_info(device)
-        if not library.is_read or size > free / 2:
-            _log.warning("the corpus stays out of %s, which has %.1f GB free", device, free / 1e9)
+        if device.type != "cuda" or not has_room(
+            size if library.is_read else math.inf, device, "the corpus stays"
+        ):
             return shelf
         for picture in pictures:
             shelf.put(picture)
