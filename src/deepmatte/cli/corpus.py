@@ -100,7 +100,7 @@ def _import(arguments: argparse.Namespace) -> int:
     sources = [(arguments.layout, arguments.source, facts)]
     if arguments.photos:
         sources.append(("photos", arguments.photos, dataclasses.replace(facts, group="")))
-    failures = []
+    failures: list[str] = []
     for layout, source, told in sources:
         with _resumable(), progress_bar() as progress:
             intake = import_corpus(

@@ -5,7 +5,7 @@ What goes wrong in one method on one picture is a trial that says so; the rest g
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def run(
     methods: Sequence[Method],
     changes: Sequence[Change],
     *,
-    every_other: Sequence[str] = (),
+    every_other: Collection[str] = (),
     from_alpha: bool = False,
     output: Path | None = None,
     workers: int = 0,
@@ -77,7 +77,7 @@ def _once_each(cases: Sequence[Case]) -> list[Case]:
 
 
 def _tasks(
-    cases: Sequence[Case], methods: Sequence[Method], changes: Sequence[Change], every_other: Sequence[str]
+    cases: Sequence[Case], methods: Sequence[Method], changes: Sequence[Change], every_other: Collection[str]
 ) -> Iterator[Task]:
     distances = sorted({change.distance_px for change in changes if change.kind in GRADED})
     rare = {0, *distances[::2]}
