@@ -113,8 +113,9 @@ def test_a_network_that_a_model_file_cannot_hold_is_refused(
 def test_a_file_of_another_network_is_refused(run: Path, tmp_path: Path) -> None:
     export.export(run, tmp_path / "m.onnx")
     narrower = replace(recipes.find("smoke"), settings={"widths": (8, 8, 8, 4), "encoder": (0, 1, 1, 1)})
-    with pytest.raises(BadInput, match="another network"):
-        export.load_weights(loop.Training(narrower).network, tmp_path / "m.onnx")
+    for recipe in (narrower, recipes.find("dim_smoke")):
+        with pytest.raises(BadInput, match="another network"):
+            export.load_weights(loop.Training(recipe).network, tmp_path / "m.onnx")
 
 
 def test_a_larger_network_begins_with_the_answers_of_the_file(run: Path, tmp_path: Path) -> None:

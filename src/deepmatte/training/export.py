@@ -19,7 +19,8 @@ from deepmatte.models.catalogue import load_bytes
 from deepmatte.models.runtime import open_session
 from deepmatte.models.spec import METADATA_KEY, ModelSpec
 from deepmatte.training import checkpoint, recipes
-from deepmatte.training.networks import GuidedNet, build
+from deepmatte.training.networks import build
+from deepmatte.training.networks.guided import GuidedNet
 from deepmatte.version import __version__
 
 # Sizes in strides at which model file and network are compared: small, uneven, larger than a training sample.
@@ -168,13 +169,8 @@ def load_weights(network: nn.Module, path: Path) -> None:
         stored["fields.weight"] = read.new_zeros(len(read), len(framing.FIELDS), *read.shape[2:])
         stored["fields.weight"][:, [framing.FIELDS.index(name) for name in spec.fields]] = read
     try:
-        if isinstance(network, GuidedNet):
-            weights = network.grow(stored)
-        else:  # model files hold no counters
-            wanted = network.state_dict()
-            kept = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
-            weights = {name: stored[name] for name in wanted if name not in kept} | kept
-        network.load_state_dict(weights)
+        # No file holds another kind of network; its names do not fit, and that is said below.
+        network.load_state_dict(network.grow(stored) if isinstance(network, GuidedNet) else stored)
     except (KeyError, RuntimeError) as error:
         raise BadInput(
             f"{path} holds another network than the recipe's; use the recipe it was made by"
