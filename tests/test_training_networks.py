@@ -6,7 +6,7 @@ import torch
 from deepmatte import framing
 from deepmatte.training import recipes
 from deepmatte.training.networks import build
-from deepmatte.training.networks.guided import HAZE, GuidedNet
+from deepmatte.training.networks.guided import HAZE, LIFT, GuidedNet
 
 
 def _inputs(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -22,13 +22,27 @@ def test_an_untrained_network_returns_the_propagated_alpha() -> None:
     torch.testing.assert_close(alpha, planes[:, propagated : propagated + 1])
 
 
-def test_in_use_the_haze_at_both_ends_is_stretched_away() -> None:
+def _in_use(*propagated: float) -> torch.Tensor:
+    """Return what an untrained network makes of propagated alphas where it is not being trained."""
     planes, fields = _inputs(48, 80)
-    propagated = planes[:, [framing.PLANES.index("propagated")]]
-    propagated[..., :3] = torch.tensor([HAZE, 0.5, 1 - HAZE])
-    planes[:, [framing.PLANES.index("propagated")]] = propagated
-    alpha = GuidedNet().eval()(planes, fields)
-    torch.testing.assert_close(alpha[0, 0, 0, :3], torch.tensor([0.0, 0.5, 1.0]))
+    planes[0, framing.PLANES.index("propagated"), 0, : len(propagated)] = torch.tensor(propagated)
+    alpha: torch.Tensor = GuidedNet().eval()(planes, fields)[0, 0, 0, : len(propagated)]
+    return alpha
+
+
+def test_in_use_haze_is_stretched_away_and_what_mixes_is_lifted() -> None:
+    quarter = HAZE + 0.25 * (1 - 2 * HAZE)
+    alpha = _in_use(HAZE, quarter, 0.5, 1 - quarter, 1 - HAZE)
+    lifted = torch.tensor([0.0, 0.25 + LIFT * 3 / 16, 0.5 + LIFT / 4, 0.75 + LIFT * 3 / 16, 1.0])
+    torch.testing.assert_close(alpha, lifted)
+
+
+def test_the_lift_keeps_order_whatever_the_network_answers() -> None:
+    answers = torch.linspace(-30, 30, 60)
+    alpha = _in_use(*answers.tolist())
+    assert (alpha.diff() > 0).all()
+    assert (alpha[answers < 0] < 0).all()
+    assert (alpha[answers > 1] > 1).all()
 
 
 @pytest.mark.parametrize(
