@@ -37,8 +37,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument(
-        "--steps", type=int, default=800, help="of the encoder–decoder; refining takes half as many"
+        "--steps",
+        type=int,
+        default=800,
+        help="of the encoder–decoder; the two phases after it take a quarter each",
     )
+    parser.add_argument("--learning-rate", type=float, default=dim_modern.RECIPE.learning_rate)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -64,8 +68,9 @@ def make_recipe(arm: str, arguments: argparse.Namespace) -> Recipe:
         phases=tuple(phases),
         loss=ARMS[arm],
         steps=round(arguments.steps / shares[0]),
+        learning_rate=arguments.learning_rate,
         warm_up=min(modern.warm_up, arguments.steps // 8),
-        average=0.99,
+        average=0.998,
     )
 
 
@@ -76,33 +81,21 @@ def run(arm: str, recipe: Recipe, pictures: Library, benchmark: Path, output: Pa
     drawn = batches.Batches(pictures, recipe)
     measurements = Measurements(benchmark, 1, training.device)
     figures = {}
-    ends = phase_ends(recipe)
-    for step in range(recipe.steps):
-        phase = recipe.phases[sum(step >= end for end in ends)]
-        # The cosine runs over each phase anew, as each starts a task of its own.
-        first = 0 if phase is recipe.phases[0] else ends[recipe.phases.index(phase) - 1]
-        used = (step - first) / (ends[recipe.phases.index(phase)] - first)
-        training.step(drawn[step, phase][1], used, phase)
-        if step % 50 == 49:
-            print(arm, phase.name, step + 1, training.state.losses, flush=True)
-        if step + 1 in ends:
-            measurements.take(training.state, training.average.state_dict(), (step + 1) / recipe.steps)
-            figures[phase.name] = {
-                "samples": training.state.samples,
-                **training.state.evaluations[-1]["sets"],
-            }
-            training.save(output / arm)
-            (output / f"{arm}.json").write_text(json.dumps(figures, indent=1) + "\n")
-            print(arm, phase.name, figures[phase.name], flush=True)
-
-
-def phase_ends(recipe: Recipe) -> list[int]:
-    """Return the step after each phase's last."""
-    share, ends = 0.0, []
+    first, share = 0, 0.0
     for phase in recipe.phases:
         share += phase.share
-        ends.append(round(share * recipe.steps))
-    return ends
+        end = round(share * recipe.steps)
+        for step in range(first, end):
+            # The cosine runs over each phase anew, as each starts a task of its own.
+            training.step(drawn[step, phase][1], (step - first) / (end - first), phase)
+            if step % 50 == 49:
+                print(arm, phase.name, step + 1, training.state.losses, flush=True)
+        measurements.take(training.state, training.average.state_dict(), share)
+        figures[phase.name] = {"samples": training.state.samples, **training.state.evaluations[-1]["sets"]}
+        training.save(output / arm)
+        (output / f"{arm}.json").write_text(json.dumps(figures, indent=1) + "\n")
+        print(arm, phase.name, figures[phase.name], flush=True)
+        first = end
 
 
 if __name__ == "__main__":
