@@ -70,7 +70,7 @@ def make_recipe(arm: str, arguments: argparse.Namespace) -> Recipe:
         steps=round(arguments.steps / shares[0]),
         learning_rate=arguments.learning_rate,
         warm_up=min(modern.warm_up, arguments.steps // 8),
-        average=0.998,
+        average=max(0.0, 1 - 12 / arguments.steps),  # over a third of the shortest phase
     )
 
 
@@ -90,7 +90,7 @@ def run(arm: str, recipe: Recipe, pictures: Library, benchmark: Path, output: Pa
             training.step(drawn[step, phase][1], (step - first) / (end - first), phase)
             if step % 50 == 49:
                 print(arm, phase.name, step + 1, training.state.losses, flush=True)
-        measurements.take(training.state, training.average.state_dict(), share)
+        measurements.take(training.state, training.average.state_dict(), end / recipe.steps)
         figures[phase.name] = {"samples": training.state.samples, **training.state.evaluations[-1]["sets"]}
         training.save(output / arm)
         (output / f"{arm}.json").write_text(json.dumps(figures, indent=1) + "\n")
