@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from deepmatte.training import camera
-from deepmatte.training.camera import Change, Colouring, Rim
+from deepmatte.training.camera import Change, Colouring, Rim, Wrap
 
 
 def _picture(count: int, side: int = 64) -> torch.Tensor:
@@ -98,6 +98,40 @@ def test_each_rim_lights_its_own_picture() -> None:
     assert float(together.max()) <= 1
     for number, rim in enumerate(rims):
         alone = camera.light_rims(pictures[number : number + 1], alpha[number : number + 1], [rim])
+        assert torch.allclose(alone[0], together[number], atol=1e-6)
+
+
+def test_wrapped_light_takes_its_share_where_nothing_is_solid() -> None:
+    """In closed form on even pictures: F + s (1 − α) (B − F)."""
+    front, around = torch.full((3, 3, 40, 54), 0.9), torch.full((3, 3, 40, 54), 0.1)
+    alpha = torch.tensor([0.0, 0.5, 1.0])[:, None, None, None].expand(3, 1, 40, 54)
+    found = camera.wrap_light(front, around, alpha, [Wrap(0.25, 3.0, 2.0)] * 3)
+    for number, expected in enumerate((0.7, 0.8, 0.9)):
+        np.testing.assert_allclose(found[number].numpy(), expected, atol=1e-6)
+
+
+def test_light_wraps_no_deeper_than_it_may() -> None:
+    alpha = torch.zeros(1, 1, 60, 76)
+    alpha[..., 30:] = 1
+    front, around = torch.zeros(1, 3, 60, 76), torch.ones(1, 3, 60, 76)
+    row = camera.wrap_light(front, around, alpha, [Wrap(0.4, 4.0, 1.0)])[0, 0, 30]
+    assert row[:15].allclose(torch.tensor(0.4), atol=1e-3)
+    assert 0.15 < float(row[30]) < 0.25
+    assert row[45:].allclose(torch.tensor(0.0), atol=1e-3)
+    assert bool((row.diff() <= 1e-6).all())
+
+
+def test_each_wrap_is_of_its_own_picture_and_makes_no_other_colours() -> None:
+    wraps = [camera.draw_wrap(np.random.default_rng(seed), 0.4) for seed in range(3)]
+    assert all(0 <= wrap.share <= 0.4 for wrap in wraps)
+    front, around, alpha = _picture(3), _picture(4)[1:], _picture(3)[:, :1]
+    alpha[..., :9] = 1  # a blur of ones may come out above 1 by rounding, and a colour below 0
+    front[..., :9] = 0
+    together = camera.wrap_light(front, around, alpha, wraps)
+    assert float(together.min()) >= 0
+    assert float(together.max()) <= 1
+    for number, wrap in enumerate(wraps):
+        alone = camera.wrap_light(*(part[number, None] for part in (front, around, alpha)), [wrap])
         assert torch.allclose(alone[0], together[number], atol=1e-6)
 
 

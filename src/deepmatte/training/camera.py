@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from deepmatte.training import jpeg, noise
+from deepmatte.training.losses import composite
 
 Rng = np.random.Generator
 
@@ -105,6 +106,34 @@ def light_rims(pictures: Tensor, alpha: Tensor, rims: Sequence[Rim]) -> Tensor:
     table = table.to(pictures.device)[:, :, None, None]
     light = pictures.square()  # near enough to light for a gain, and undone at once
     return light.addcmul_(lit, table[:, :3] * light + table[:, 3:]).clamp_(0, 1).sqrt_()
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """Light from around a foreground that its outermost takes on, as hair does that lets it through.
+
+    share: most of its own colour that gives way; depth: how far in, and spread: from how far around the light
+    comes, sigma in pixels.
+    """
+
+    share: float
+    depth: float
+    spread: float
+
+
+def draw_wrap(rng: Rng, most: float) -> Wrap:
+    """Draw how much of the light around it a foreground takes on. most: largest share."""
+    return Wrap(rng.uniform(0, most), noise.draw_log_uniform(2, 10, rng), noise.draw_log_uniform(1, 16, rng))
+
+
+def wrap_light(pictures: Tensor, backgrounds: Tensor, alpha: Tensor, wraps: Sequence[Wrap]) -> Tensor:
+    """Return foregrounds (B, 3, S, S) of which the outermost looks more like the backgrounds (B, 3, S, S)
+    there, less and less so where alpha (B, 1, S, S) is solid.
+    """
+    around = blur(backgrounds, [each.spread for each in wraps])
+    shares = torch.tensor([each.share for each in wraps], dtype=torch.float32).to(pictures.device)
+    share = shares[:, None, None, None] * (1 - blur(alpha, [each.depth for each in wraps]))
+    return composite(around, pictures, share).clamp_(0, 1)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ class Mix:
     motley: float = 0.5
     # Foregrounds lit from behind, whose rims are brighter than all that the trimap knows of them.
     rim: float = 0.5
+    # Most that the outermost of a foreground takes of the light around it: strands let it through, and shine.
+    wrap: float = 0.4
     similar_colours: float = 0.1
     degraded: float = 0.7
     # Of these: in the end a JPEG file.
@@ -106,6 +108,8 @@ def draw_samples(
     foreground = _colour_foregrounds(foreground, background, mix, rngs, shelf)
     foreground = _light_rims(foreground, alpha, mix, rngs)
     background = _bring_near(background, foreground, mix.similar_colours, rngs, shelf)
+    wraps = [camera.draw_wrap(rng, mix.wrap) for rng in rngs]
+    foreground = camera.wrap_light(foreground, background, alpha, wraps)
     exponents = _column([rng.uniform(*mix.light) for rng in rngs], shelf)
     image = mix_light(foreground, background, alpha, exponents)
     changes = [camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else () for rng in rngs]
