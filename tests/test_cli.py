@@ -103,6 +103,7 @@ def test_every_flag_of_cut_reaches_the_library(folder: Path, monkeypatch: pytest
 
     monkeypatch.setattr(cutout, "cut", cut)
     flags = "--mask m --output o --alpha-output a --foreground-output f --background b --model n --overwrite"
+    flags += " --second-look"
     assert cli.main(["cut", "photo.png", *flags.split(), "--max-megapixels", "0.5"]) == 0
     progress = seen.pop("progress")
     assert callable(progress)
@@ -112,7 +113,7 @@ def test_every_flag_of_cut_reaches_the_library(folder: Path, monkeypatch: pytest
         "alpha_path": "a",
         "foreground_path": "f",
         "background": "b",
-        "options": matting.MattingOptions(model="n"),
+        "options": matting.MattingOptions(model="n", second_look=True),
         "overwrite": True,
         "max_pixels": 500_000,
     }

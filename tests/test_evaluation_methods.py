@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from constant_model import constant_model
+from constant_model import constant_model, rule_model
 from PIL import Image
 from small_benchmark import make_benchmark
 
@@ -109,6 +109,18 @@ def test_our_method_is_the_pipeline_that_users_run(monkeypatch: pytest.MonkeyPat
     ours = methods.open_method("deepmatte")
     np.testing.assert_array_equal(ours.estimate(image, trimap), matting.estimate_alpha(image, trimap))
     ours.warm_up()
+
+
+def test_a_second_look_is_a_method_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    quarter = rule_model(lambda planes: planes[4] / 4 + 0.25)
+    monkeypatch.setattr(matting, "load_model", lambda *_, **__: quarter)
+    trimap = np.full((21, 34), 128, np.uint8)
+    trimap[:, 25:] = 0
+    image = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
+    once, twice = methods.open_method("deepmatte"), methods.open_method("second-look")
+    assert (twice.name, twice.identity != once.identity) == ("second-look", True)
+    expected = matting.estimate_alpha(image, trimap, matting.MattingOptions(second_look=True))
+    np.testing.assert_array_equal(twice.estimate(image, trimap), expected)
 
 
 def test_a_method_goes_to_another_process_without_its_model(monkeypatch: pytest.MonkeyPatch) -> None:

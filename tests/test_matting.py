@@ -93,6 +93,72 @@ def test_progress_counts_tiles_up_to_their_total() -> None:
     assert told == [(done, len(told)) for done in range(1, len(told) + 1)]
 
 
+def _first_then(first: Floats, then: float, seen: list[AnyArray]) -> Model:
+    """Return a model whose answer to a whole picture is an alpha, and a value to every later one."""
+
+    def answer(planes: Floats) -> Floats:
+        seen.append(planes[3:5].copy())
+        out = np.full(planes.shape[1:], then, np.float32)
+        if len(seen) == 1:
+            out[: first.shape[0], : first.shape[1]] = first
+        return out
+
+    return rule_model(answer)
+
+
+TWICE = MattingOptions(second_look=True)
+
+
+def test_a_second_look_knows_what_the_first_was_sure_of_and_halves_the_rest() -> None:
+    first = np.full((24, 40), 0.5, np.float32)
+    first[:, :10], first[:, 10:14], first[:, 30:] = 0.99, 0.97, 0.0
+    seen: list[AnyArray] = []
+    everywhere = np.full((24, 40), 128, np.uint8)
+    alpha = estimate_alpha(picture(24, 40), everywhere, TWICE, model=_first_then(first, 0.1, seen))
+    is_known = np.zeros((24, 40), bool)
+    is_known[:, :9] = is_known[:, 31:] = True  # a pixel with an unsure neighbour is not sure
+    np.testing.assert_allclose(alpha, np.where(is_known, first, (first + np.float32(0.1)) / 2), atol=1e-7)
+    assert not seen[0].any()
+    np.testing.assert_array_equal(seen[1][0, :24, :40], is_known & (first > 0.5))
+    np.testing.assert_array_equal(seen[1][1, :24, :40], is_known & (first < 0.5))
+
+
+def test_a_second_look_leaves_what_the_trimap_knows() -> None:
+    trimap = stripes(24, 45)
+    model = _first_then(np.full((24, 45), 0.5, np.float32), 0.1, [])
+    alpha = estimate_alpha(picture(24, 45), trimap, TWICE, model=model)
+    np.testing.assert_allclose(alpha, np.choose(trimap // 127, [0, 0.3, 1]), atol=1e-7)
+
+
+def test_where_the_first_look_is_sure_of_all_there_is_no_second() -> None:
+    seen: list[AnyArray] = []
+    first = np.full((24, 40), 0.995, np.float32)
+    told: list[tuple[int, int]] = []
+    model = _first_then(first, 0.1, seen)
+    everywhere = np.full((24, 40), 128, np.uint8)
+    alpha = estimate_alpha(
+        picture(24, 40), everywhere, TWICE, model=model, progress=lambda *step: told.append(step)
+    )
+    np.testing.assert_array_equal(alpha, first)
+    assert len(seen) == 1
+    assert told[-1] == (2, 2)
+
+
+def test_progress_of_two_looks_never_goes_back_and_ends_at_all() -> None:
+    told: list[tuple[int, int]] = []
+    estimate_alpha(
+        picture(200, 330),
+        np.full((200, 330), 128, np.uint8),
+        MattingOptions(tile_px=64, second_look=True),
+        model=constant_model(),
+        progress=lambda *step: told.append(step),
+    )
+    shares = [done / total for done, total in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert len(told) == told[0][1]
+
+
 def test_sizes_are_multiples_of_the_stride() -> None:
     model = rule_model(lambda planes: planes[0].copy(), stride=32)
     estimate_alpha(picture(45, 77), np.full((45, 77), 128, np.uint8), model=model)

@@ -241,6 +241,20 @@ def test_from_alpha_grows_the_unknown_region_both_ways() -> None:
     np.testing.assert_array_equal(trimap.from_alpha(alpha, 1, 2), [[0, 128, 128, 128, 128, 255, 255]])
 
 
+def test_what_an_alpha_is_sure_of_is_settled_but_for_its_edge() -> None:
+    known = np.full((3, 9), trimap.UNKNOWN, np.uint8)
+    known[:, 0], known[:, 8] = trimap.FOREGROUND, trimap.BACKGROUND
+    alpha = np.array([1, 0.99, 0.98, 0.97, 0.5, 0.02, 0.01, 0, 0], np.float32)[None].repeat(3, axis=0)
+    settled = trimap.settle(known, alpha)
+    np.testing.assert_array_equal(settled, [[255, 255, 128, 128, 128, 128, 0, 0, 0]] * 3)
+
+
+def test_known_pixels_stay_known_beside_unsure_ones() -> None:
+    known = np.array([[255, 128, 0]], np.uint8)
+    settled = trimap.settle(known, np.array([[1, 0.5, 0]], np.float32))
+    np.testing.assert_array_equal(settled, known)
+
+
 def test_convention_trimap_known_pixels_stay_exact() -> None:
     alpha = np.full((1, 3), 0.25, np.float32)
     kept = trimap.keep_known(alpha, ROW)

@@ -17,6 +17,7 @@ BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 Bools = NDArray[np.bool_]
 
 _LOW, _HIGH = 0.1, 0.9  # shares of the type's range; room for JPEG noise and anti-aliasing
+_SURE = 0.02
 _CHANNEL_SPREAD = (
     0.1  # how far the channels of a grey map saved as colour may differ, as a share of the range
 )
@@ -147,6 +148,16 @@ def from_alpha(alpha: AnyArray, inner_px: float = 0, outer_px: float = 0) -> Byt
     """
     unit = to_unit(one_channel(alpha, "alpha"))
     return _with_band(unit == 1, unit == 0, inner_px, outer_px)
+
+
+def settle(trimap: Bytes, alpha: Floats) -> Bytes:
+    """Return a trimap of which more is known: where an alpha, and the four pixels around it, are within 0.02
+    of 0 or all of 1. What was known stays so.
+
+    trimap: (H, W), parsed; alpha: (H, W) in [0, 1] that keeps to it.
+    """
+    settled = _with_band(alpha >= 1 - _SURE, alpha <= _SURE, 1, 1)
+    return np.where(trimap == UNKNOWN, settled, trimap)
 
 
 def _with_band(is_foreground: Bools, is_background: Bools, inner_px: float, outer_px: float) -> Bytes:

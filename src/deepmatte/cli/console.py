@@ -144,4 +144,5 @@ def chosen_options(arguments: argparse.Namespace) -> Any:
     """Return the options whose flags were given; the others keep the library's defaults."""
     from deepmatte.matting import MattingOptions
 
-    return MattingOptions() if arguments.model is None else MattingOptions(model=arguments.model)
+    given = {"model": arguments.model, "second_look": arguments.second_look}
+    return MattingOptions(**{name: value for name, value in given.items() if value is not None})

@@ -29,6 +29,7 @@ from deepmatte.version import __version__
 Estimate = Callable[[AnyArray, Bytes], AnyArray]
 
 OURS = "deepmatte"
+OURS_TWICE = "second-look"  # matting.MattingOptions(second_look=True)
 # Our names for pymatting's functions estimate_alpha_*.
 CLASSIC = {
     "closed-form": "cf",  # Levin, Lischinski and Weiss 2008
@@ -38,7 +39,7 @@ CLASSIC = {
     "random-walk": "rw",  # Grady et al. 2005
 }
 INFORMATION_FLOW = "information-flow"  # Aksoy, Aydin and Pollefeys 2017
-NAMES = (OURS, *CLASSIC, INFORMATION_FLOW)
+NAMES = (OURS, OURS_TWICE, *CLASSIC, INFORMATION_FLOW)
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def open_method(name: str) -> Method:
         return Method(name, information_flow, f"OpenCV {_alphamat().__version__}")
     if name == OURS:
         return open_model()
+    if name == OURS_TWICE:
+        return _open(name, matting.MattingOptions(second_look=True))
     if name in catalogue.names() or name.endswith(".onnx"):
         return open_model(name)
     raise BadInput(f"there is no method {name!r}; expected one of {', '.join(NAMES)}, or a model")
@@ -125,9 +128,14 @@ def open_method(name: str) -> Method:
 
 def open_model(model: str | None = None) -> Method:
     """Return our pipeline, with the default model or another one. Raises ModelUnavailable."""
-    options = matting.MattingOptions() if model is None else matting.MattingOptions(model=model)
+    if model is None:
+        return _open(OURS, matting.MattingOptions())
+    name = model if model in catalogue.names() else Path(model).stem
+    return _open(name, matting.MattingOptions(model=model))
+
+
+def _open(name: str, options: matting.MattingOptions) -> Method:
     content, spec = catalogue.load_bytes(options.model)
-    name = OURS if model is None else model if model in catalogue.names() else Path(model).stem
     checksum = hashlib.sha256(content).hexdigest()
     identity = f"deepmatte {__version__}, {spec.name} {checksum}, {options}"
     return Method(name, _Pipeline(options), identity, compiles=True)
