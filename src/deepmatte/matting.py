@@ -97,18 +97,19 @@ def solve(
         return trimaps.keep_known(np.zeros(known.shape, np.float32), known)
     model = model or open_model(options)
     _check_inputs(model)
+    tell = progress or _tell_nobody
     if not options.second_look:
-        return _look(image, known, options.tile_px, model, progress or _tell_nobody)
-    halves = _Halves(progress or _tell_nobody)
-    alpha = _look(image, known, options.tile_px, model, halves.tell_first)
+        return _look(image, known, options.tile_px, model, tell)
+    # Each look is half of the progress: nobody knows the second's tiles before the first has ended.
+    alpha = _look(image, known, options.tile_px, model, lambda done, total: tell(done, 2 * total))
     surer = trimaps.settle(known, alpha)
-    if trimaps.has_unknown(surer):
-        again = _look(image, surer, options.tile_px, model, halves.tell_second)
-        again += alpha
-        again /= 2
-        np.copyto(alpha, again, where=surer == trimaps.UNKNOWN)
-    else:
-        halves.tell_end()
+    if not trimaps.has_unknown(surer):
+        tell(2, 2)
+        return alpha
+    again = _look(image, surer, options.tile_px, model, lambda done, total: tell(total + done, 2 * total))
+    again += alpha
+    again /= 2
+    np.copyto(alpha, again, where=surer == trimaps.UNKNOWN)
     return alpha
 
 
@@ -127,24 +128,6 @@ def _look(image: AnyArray, known: Bytes, tile_px: int, model: Model, progress: P
         framing.keep_core(alpha, tile, model.session.run(*reads))
         progress(done, len(tiles))
     return trimaps.keep_known(np.clip(alpha, 0, 1, out=alpha), known)
-
-
-@dataclass
-class _Halves:
-    """Tells the progress of two looks as one: nobody knows the second's tiles before the first has ended."""
-
-    progress: Progress
-    first: int = 0
-
-    def tell_first(self, done: int, total: int) -> None:
-        self.first = total
-        self.progress(done, 2 * total)
-
-    def tell_second(self, done: int, total: int) -> None:
-        self.progress(self.first + done, self.first + total)
-
-    def tell_end(self) -> None:
-        self.progress(2 * self.first, 2 * self.first)
 
 
 def _tell_nobody(done: int, total: int) -> None:
