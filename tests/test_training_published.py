@@ -46,11 +46,41 @@ def test_a_crop_of_the_samples_size_is_cut_from_the_files_themselves(read: libra
             inside = (
                 ((rows >= 0) & (rows < level.shape[0]))[:, None] & (columns >= 0) & (columns < level.shape[1])
             )
-            clipped = level[rows.clip(0, level.shape[0] - 1)[:, None], columns.clip(0, level.shape[1] - 1)]
-            np.testing.assert_allclose(part[inside], clipped[inside][:, : part.shape[2]], atol=2e-2)
-            assert part.shape[2] == 3 or (part[~inside][:, 3] == 0).all()
+            assert inside.all()
+            whole = level[rows[:, None], columns]
+            np.testing.assert_allclose(part, whole[..., : part.shape[2]], atol=2e-2)
         expected = trimap.from_alpha(layers[0, 3].numpy(), drawn.band, drawn.band)
         np.testing.assert_array_equal(tri[0].numpy(), expected)
+
+
+@pytest.mark.parametrize("open_edge", [False, True])
+def test_a_file_smaller_than_the_crop_lies_in_it_whole(open_edge: bool) -> None:
+    rows, columns = np.mgrid[:35, :61]
+    alpha = (255 * np.clip((columns - 30) / 8 + 0.5, 0, 1)).astype(np.uint8)  # cut off on three sides
+    if not open_edge:
+        alpha[[0, -1]] = alpha[:, -1] = 0
+    colours = np.stack([7 * rows, 4 * columns, rows + columns], axis=2).astype(np.uint8)
+    foreground = library.make_foreground("half", colours, alpha)
+    assert foreground is not None
+    assert foreground.open_edge == open_edge
+    level = foreground.levels[0]
+    background = library.Background((np.full((99, 98, 4), 255, np.uint8),))
+    read = library.Library({"half": [foreground]}, [background])
+    for rng in np.random.default_rng(3).spawn(5):
+        drawn = published._draw(read, PublishedMix(crops=(320,), widest_band=9), 51, rng)
+        seen = (published._show([drawn], 51, 51, SHELF)[0][0].permute(1, 2, 0) * 255).numpy()
+        seen = seen[:, ::-1] if drawn.flips else seen
+        top, left = (int(middle - 25.5) for middle in drawn.foreground.middle)
+        assert -16 <= top <= 0
+        assert 0 <= left <= 10
+        np.testing.assert_allclose(seen[-top : 35 - top, :, :4], level[:, left : left + 51], atol=2e-2)
+        above, below = seen[: max(-top, 0), :, 3], seen[35 - top :, :, 3]
+        if open_edge:
+            np.testing.assert_allclose(above, level[: len(above), left : left + 51, 3][::-1], atol=2e-2)
+            np.testing.assert_allclose(below, level[35 - len(below) :, left : left + 51, 3][::-1], atol=2e-2)
+        else:
+            assert not above.any()
+            assert not below.any()
 
 
 def test_a_larger_crop_shows_more_in_the_same_size(read: library.Library) -> None:

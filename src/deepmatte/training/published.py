@@ -1,8 +1,12 @@
 """Samples as the paper draws them (Xu et al. 2017, section 5): composites, cropped around unknown pixels.
 
 One foreground over one background; its trimap by random dilation of the true alpha's soft pixels; a crop of
-320, 480 or 640 pixels centred on an unknown pixel, brought to the sample's size; flipped half of the time.
+320, 480 or 640 pixels around an unknown pixel, brought to the sample's size; flipped half of the time.
 Nothing else is changed: no colours, no blur, no noise.
+
+As the paper's composites have the foreground's size, a crop shows no more than its file; the unknown pixel is
+then not in the crop's middle. Beyond a file that is smaller than the crop nothing is seen, but where the file
+cuts its foreground off, that is reflected: its frame is no edge of the foreground.
 """
 
 from collections.abc import Sequence
@@ -81,12 +85,23 @@ def _draw(library: Library, mix: PublishedMix, size: int, rng: Rng) -> _Sample:
     side = min(crop, *sides)
     middle = rng.integers(0, sides - side + 1) + side / 2
     return _Sample(
-        _crop(foreground, centre + crop % 2 / 2, 1.0, reflect=False),
+        _crop(
+            foreground,
+            _keep_inside(centre + crop % 2 / 2, foreground.levels[0].shape[:2], crop),
+            1.0,
+            reflect=foreground.open_edge,
+        ),
         _crop(background, middle, side / crop, reflect=True),
         crop,
         band,
         bool(rng.random() < 0.5),
     )
+
+
+def _keep_inside(middle: NDArray[np.float64], shape: tuple[int, ...], crop: int) -> NDArray[np.float64]:
+    """Return the middle, moved until the crop lies in the file or, where that is smaller, the file in it."""
+    ends = np.array([np.full(2, crop / 2), np.array(shape) - crop / 2])
+    return np.clip(middle, ends.min(axis=0), ends.max(axis=0))
 
 
 def _crop(picture: Picture, middle: NDArray[np.float64], step: float, *, reflect: bool) -> View:
