@@ -101,6 +101,21 @@ def test_refinement_adds_a_correction_of_both_at_0_to_255() -> None:
     torch.testing.assert_close(seen[0], torch.cat([image, raw], dim=1) * 255)
 
 
+def test_alpha_is_not_rounded_where_the_rest_computes_in_bfloat16() -> None:
+    decoder, refinement = dim.Decoder([4, 4, 4], batch_norm=False), dim.Refinement()
+    for last in (decoder.alpha, refinement.layers[-1]):
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(last.bias, 0.7)
+    _, switches = nn.functional.max_pool2d(torch.rand(1, 4, 10, 14), 2, return_indices=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        raw = decoder(torch.rand(1, 4, 5, 7), [switches])
+        refined = refinement(torch.rand(1, 3, 10, 14), raw)
+    torch.testing.assert_close(raw, torch.full((1, 1, 10, 14), 0.7))
+    torch.testing.assert_close(refined, torch.full((1, 1, 10, 14), 0.7 + 0.7 / 255))
+
+
 @pytest.mark.usefixtures("narrow")
 def test_without_refinement_the_raw_alpha_comes_out() -> None:
     network = dim.DeepImageMatting("light")

@@ -3,7 +3,11 @@
 Encoder: VGG-16 (Simonyan, Zisserman 2015) with fc6 as a convolution: 14 convolutions and 5 max-poolings whose
 switches the decoder keeps. Decoder: 6 convolutions and 5 unpoolings, then the layer that gives raw alpha.
 Refinement: 4 convolutions at full resolution on the image and the raw alpha scaled to 0–255, whose output is
-added to the raw alpha.
+brought back from that scale and added to the raw alpha. The paper does not speak of bringing it back; without
+that, initial weights would add hundreds to an alpha between 0 and 1.
+
+Alpha is in f32 even where the rest computes in bf16, whose steps at 1 are 1/256: as large as the corrections
+that the refinement is to make.
 
 The paper starts from ImageNet weights; load_vgg16 reads them. Without them, kernels start from He's initial
 values, and batch_norm adds normalisation that lets so deep a network train from there.
@@ -122,7 +126,8 @@ class Decoder(nn.Module):
         x = self.deepest(x)
         for stage, switch in zip(self.stages, reversed(switches), strict=True):
             x = stage(F.max_unpool2d(x, switch, 2))
-        alpha: Tensor = self.alpha(x)
+        with torch.autocast(x.device.type, enabled=False):
+            alpha: Tensor = self.alpha(x.float())
         return alpha
 
 
@@ -144,7 +149,9 @@ class Refinement(nn.Module):
 
     def forward(self, image: Tensor, raw: Tensor) -> Tensor:
         """Return the raw alpha plus a correction. The layers see both at 0–255."""
-        alpha: Tensor = raw + self.layers(torch.cat([image, raw], dim=1) * 255) / 255
+        with torch.autocast(raw.device.type, enabled=False):
+            seen = torch.cat([image, raw], dim=1).float() * 255
+            alpha: Tensor = raw + self.layers(seen) / 255
         return alpha
 
 
