@@ -268,9 +268,18 @@ def test_a_phase_that_names_parts_the_network_lacks_is_refused() -> None:
 def test_dim_runs_its_three_phases(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dim, "_STAGES", ((4, 2), (4, 2), (6, 3), (8, 3), (8, 3)))
     monkeypatch.setattr(dim, "_DECODER", (8, 6, 4, 4, 4))
-    state = loop.train("dim_smoke", corpus, tmp_path / "run", workers=0)
+    told = {}
+    state = loop.train(
+        "dim_smoke", corpus, tmp_path / "run", workers=0,
+        progress=lambda state, share: told.update({state.phase: dict(state.losses)}),
+    )  # fmt: skip
     assert state.step == 5
-    assert set(state.losses) == {"alpha_prediction", "compositional", "total"}
+    both = {"alpha_prediction", "compositional", "total"}
+    assert {name: set(losses) for name, losses in told.items()} == {
+        "encoder-decoder": both,
+        "refinement": both - {"compositional"},
+        "together": both - {"compositional"},
+    }
 
 
 def test_dim_begins_with_a_vgg16(corpus: Path, tmp_path: Path) -> None:

@@ -92,6 +92,8 @@ class Training:
             self.network.skipped = self.average.skipped = phase.skipped  # type: ignore[assignment]
         self._shared = self.ranks.share(self.network)
         self.phase = phase
+        if phase.name != self.state.phase:
+            self.state.losses = {}  # another phase's are of other terms
         self.state.phase = phase.name
 
     def step(self, batch: batches.Batch, used: float, phase: Phase | None = None) -> None:
