@@ -70,11 +70,12 @@ def squared(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor) -> Tenso
 
 
 def laplacian(pred_alpha: Tensor, true_alpha: Tensor, is_unknown: Tensor, levels: int = 4) -> Tensor:
-    """Return the weighted L1 difference of Laplacian pyramids (Hou, Liu 2019), error outside unknown set to
-    0.
+    """Return the weighted L1 difference of Laplacian pyramids (after Hou, Liu 2019), error outside unknown
+    set to 0.
 
-    Level l counts 2^l; the sum is divided by the number of unknown pixels at level 0, and by the number of
-    levels.
+    The pyramid is of boxes, means of 2 × 2 that are repeated, where theirs is Gaussian. Level l counts 2^l
+    for each pixel of the picture, what is left after the last level as one level more; the sum is divided by
+    the number of unknown pixels and by 2^levels, so that an error of 1 everywhere gives 1.
     """
     error = (pred_alpha - true_alpha) * is_unknown
     total = error.new_zeros(())

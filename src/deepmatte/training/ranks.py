@@ -2,7 +2,8 @@
 
 The loop talks to Alone in a plain run, which costs nothing and needs no further package, and under torchrun
 to Ranks, which is Lightning Fabric over torch's DDP (docs/decisions/many-gpus.md). Every process draws
-samples of its own and takes the same steps; the first one alone writes.
+samples of its own, keeps the scenes that it drew, and takes the same steps; the first one alone writes the
+rest.
 """
 
 import gc
