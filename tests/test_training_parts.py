@@ -22,11 +22,12 @@ def test_no_part_is_larger_and_all_make_up_the_file(tmp_path: Path) -> None:
 def test_a_new_file_replaces_the_old_one_in_either_form(
     tmp_path: Path, before: int | None, after: int | None
 ) -> None:
-    (tmp_path / "best.pt").write_bytes(b"another file")
+    for other in ("best.pt", "last.pt.bak", "last.pt.notes.txt", "last.pt.old.000"):
+        (tmp_path / other).write_bytes(b"another file")
     parts.write(tmp_path / "last.pt", b"old" * 300, before)
     parts.write(tmp_path / "last.pt", b"new" * 300, after)
     assert parts.read(tmp_path / "last.pt") == b"new" * 300
-    assert len(list(tmp_path.iterdir())) == 1 + (1 if after is None else 4)
+    assert len(list(tmp_path.iterdir())) == 4 + (1 if after is None else 4)
 
 
 def test_an_end_half_way_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

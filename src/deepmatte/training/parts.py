@@ -6,6 +6,7 @@ last; so the set changes whole or not at all.
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from deepmatte import outputs
@@ -64,7 +65,8 @@ def _index(path: Path) -> Path:
 
 
 def _remove(path: Path, keep: list[str]) -> None:
-    """Remove a file's other forms and former parts."""
-    for other in (path, *path.parent.glob(f"{path.name}.*")):
-        if other.name not in keep:
+    """Remove a file's other forms and former parts, and nothing else that lies beside it."""
+    is_ours = re.compile(re.escape(path.name) + r"(\.parts|\.[0-9a-f]{12}\.\d{3,})?")
+    for other in path.parent.glob(f"{path.name}*"):
+        if is_ours.fullmatch(other.name) and other.name not in keep:
             other.unlink(missing_ok=True)
