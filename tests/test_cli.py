@@ -261,6 +261,23 @@ def test_training_refuses_a_folder_that_holds_something_unless_resumed(
     assert "add --resume" in capsys.readouterr().err
     assert cli.main(["train", "recipe", "--corpus", ".", "--output", "new", "--resume"]) == 1
     assert "leave out --resume" in capsys.readouterr().err
+    (folder / "mistyped").mkdir()
+    (folder / "mistyped" / "notes.txt").write_text("")
+    assert cli.main(["train", "recipe", "--corpus", ".", "--output", "mistyped", "--resume"]) == 1
+    assert "holds no last.pt" in capsys.readouterr().err
+    assert cli.main(["train", "recipe", "--corpus", ".", "--output", "mistyped/notes.txt"]) == 1
+    assert "notes.txt is a file; expected a folder" in capsys.readouterr().err
+
+
+def test_training_begins_anew_where_it_ended_before_its_first_checkpoint(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    corpus = str(write_corpus(folder / "corpus"))
+    (folder / "run" / "scenes").mkdir(parents=True)
+    command = ["train", "smoke", "--corpus", corpus, "--output", "run", "--resume", "--steps", "1"]
+    assert cli.main([*command, "--workers", "0", "--no-tensorboard"]) == 0
+    assert "run holds no checkpoint yet; the run begins anew" in capsys.readouterr().err
 
 
 def test_training_reads_several_corpora_but_for_the_groups_left_out(

@@ -45,20 +45,17 @@ def _add_train(command: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output)
-    if arguments.resume and not output.exists():
-        raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
-    if not arguments.resume and output.exists() and any(output.iterdir()):
-        raise BadInput(f"{output} is not empty; add --resume to go on with its run, or name another folder")
     with extra("train"):
         from deepmatte.training.loop import train
         from deepmatte.training.upkeep import Upkeep
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started, if it did
+    _check_run(output, arguments.resume, is_first)
     upkeep = Upkeep(
         save_seconds=60 * arguments.save_every,
         benchmark=Path(arguments.evaluate) if arguments.evaluate else None,
         measurements=arguments.evaluations,
         board=not arguments.no_tensorboard and _has_tensorboard(is_first),
-        part_bytes=int(1e6 * arguments.part_megabytes) if arguments.part_megabytes else None,
+        part_bytes=max(int(1e6 * arguments.part_megabytes), 1) if arguments.part_megabytes else None,
     )
     with progress_bar() as progress:
         state = train(
@@ -79,6 +76,31 @@ def _train(arguments: argparse.Namespace) -> int:
     if is_first:
         print(f"{output}: {_summary(state)}")
     return 0
+
+
+def _check_run(output: Path, resume: bool, is_first: bool) -> None:
+    """Raise BadInput where a run cannot begin, or with --resume go on, in the folder, or would spoil it."""
+    from deepmatte.training import checkpoint
+    from deepmatte.training.loop import SCENES
+
+    if output.exists() and not output.is_dir():
+        raise BadInput(f"{output} is a file; expected a folder for the run")
+    if not output.exists():
+        if resume:
+            raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
+        return
+    held = {path.name for path in output.iterdir()}
+    if held and not resume:
+        raise BadInput(f"{output} is not empty; add --resume to go on with its run, or name another folder")
+    if resume and not checkpoint.exists(output):
+        # As a run leaves it that ended before its first checkpoint.
+        if not held <= {SCENES, "events"}:
+            raise BadInput(
+                f"{output} holds no {checkpoint.LAST}.pt, so there is no run to resume; expected the folder"
+                " that deepmatte train wrote"
+            )
+        if is_first:
+            print(f"deepmatte: note: {output} holds no checkpoint yet; the run begins anew", file=sys.stderr)
 
 
 def _has_tensorboard(is_first: bool) -> bool:

@@ -47,7 +47,8 @@ def train(
     recipe's; draws: how many of the recipe's batches each process learns from in one step;
     start: a model file to begin with instead of random weights; ignored where the run goes on.
     Raises BadInput for an unknown recipe, an unreadable corpus, an unknown group, two budgets, a benchmark
-    that is none, or a run of another recipe or seed; MatteError where a loss is no number.
+    that is none, or a run of another recipe or seed; BadOutput where output cannot be made a folder;
+    MatteError where a loss is no number.
     """
     recipe = _choose(recipe_name, minutes, steps, seed)
     ranks = join()
@@ -63,13 +64,14 @@ def train(
     budget = Budget(recipe, training.state, minutes, pause_minutes)
     mine = range(ranks.rank * draws, (ranks.rank + 1) * draws)
     kept = output / SCENES / scenes.name(training.state.corpora[-1], sorted(without))
-    if ranks.count == 1:  # else another process may be writing there
-        outputs.remove_parts(kept)
-    read = library.read(*folders, without=without)
-    drawn = batches.Batches(read, recipe, draws=mine, folder=kept)
-    loaded = loading.load(drawn, budget, workers, training.device)
-    pace = Pace(training.state, ranks)
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
+        outputs.make_folder(output)
+        if ranks.count == 1:  # else another process may be writing there
+            outputs.remove_parts(kept)
+        read = library.read(*folders, without=without)
+        drawn = batches.Batches(read, recipe, draws=mine, folder=kept)
+        loaded = loading.load(drawn, budget, workers, training.device)
+        pace = Pace(training.state, ranks)
         for phase, batch in pace.waiting(loaded):
             training.step(batch, budget.used, phase)
             pace.step(len(batch.alpha) * ranks.count)
