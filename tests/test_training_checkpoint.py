@@ -33,6 +33,19 @@ def test_a_layout_from_the_future_is_refused(tmp_path: Path) -> None:
         checkpoint.load(tmp_path)
 
 
+@pytest.mark.parametrize("told", [None, {"step": 3}, {"recipe": "smoke", "novel": 1}])
+def test_a_state_of_another_program_is_refused(tmp_path: Path, told: object) -> None:
+    torch.save({"layout": 2, "state": told}, tmp_path / "last.pt")
+    with pytest.raises(BadInput, match="written by another program or version"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_list_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.save([1, 2], tmp_path / "last.pt")
+    with pytest.raises(BadInput, match="holds a list; expected a dict: train again"):
+        checkpoint.load(tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04" + bytes(50)])
 def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "last.pt").write_bytes(content)

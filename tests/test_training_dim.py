@@ -176,6 +176,17 @@ def test_other_checkpoints_are_refused(tmp_path: Path, change: object, said: str
 
 
 @pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), b"PK\x03\x04" + bytes(50)]
+)
+def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "vgg.pth").write_bytes(content)
+    with pytest.raises(BadInput, match="is damaged: expected a VGG-16 checkpoint") as caught:
+        dim.load_vgg16(dim.DeepImageMatting("full"), tmp_path / "vgg.pth")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("narrow")
 def test_a_missing_checkpoint_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(BadInput, match=r"checkpoints.*vgg16-397923af\.pth is no file"):

@@ -9,7 +9,7 @@ import torch
 from small_corpus import write_corpus
 
 from deepmatte.errors import BadInput, BadOutput, MatteError
-from deepmatte.training import batches, checkpoint, learning, loop, recipes
+from deepmatte.training import batches, checkpoint, export, learning, loop, recipes
 from deepmatte.training.corpus import library, manifest
 from deepmatte.training.networks import dim
 from deepmatte.training.phases import Phase
@@ -200,6 +200,28 @@ def test_a_run_of_another_recipe_is_not_resumed(corpus: Path, tmp_path: Path) ->
     loop.train("smoke", corpus, tmp_path / "run", workers=0)
     with pytest.raises(BadInput, match="was trained by the recipe smoke"):
         loop.train("default", corpus, tmp_path / "run", workers=0)
+
+
+@pytest.mark.parametrize("name", ["network", "average", "optimiser"])
+def test_a_run_of_other_layers_is_refused(corpus: Path, tmp_path: Path, name: str) -> None:
+    training = loop.Training(recipes.find("smoke"))
+    training.save(tmp_path)
+    state, tensors = checkpoint.load(tmp_path)
+    others = {"network": {"stem": torch.zeros(2)}, "average": None, "optimiser": {"param_groups": []}}
+    checkpoint.save(tmp_path, state, tensors | {name: others[name]})
+    with pytest.raises(BadInput, match=f"the checkpoint's {name} does not fit the recipe smoke"):
+        loop.train("smoke", corpus, tmp_path, workers=0)
+    if name == "average":
+        with pytest.raises(BadInput, match="average does not fit"):
+            export.export(tmp_path, tmp_path / "m.onnx")
+
+
+def test_an_output_that_is_no_folder_is_said_at_once(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BadOutput, match="cannot be made"):
+        loop.train(
+            "smoke", corpus, tmp_path / "file" / "run", workers=0, progress=lambda *_: pytest.fail("late")
+        )
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ No state of a random generator is kept: whatever is drawn follows from the seed 
 import functools
 import io
 import json
-import pickle
 import subprocess
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import torch
 
 from deepmatte import outputs
 from deepmatte.errors import BadInput
-from deepmatte.training import parts
+from deepmatte.training import parts, stored
 from deepmatte.version import __version__
 
 LAYOUT = 2
@@ -95,18 +94,14 @@ def load(run: Path, which: str = LAST) -> tuple[State, dict[str, Any]]:
     if not parts.exists(path):
         hint = "the folder that deepmatte train wrote" if which == LAST else "a run trained with --evaluate"
         raise BadInput(f"{run} holds no {path.name}; expected {hint}")
-    content = io.BytesIO(parts.read(path))
-    try:
-        stored = torch.load(content, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise BadInput(f"{path} cannot be read, it is damaged: train again, or bring back a copy") from error
-    stored = _upgrade(stored, path)
-    return State(**stored.pop("state")), stored
+    held = stored.read(parts.read(path), path, "train again, or bring back a copy")
+    _upgrade(held, path)
+    return _state(held.pop("state", None), path), held
 
 
-def _upgrade(stored: dict[str, Any], path: Path) -> dict[str, Any]:
+def _upgrade(held: dict[str, Any], path: Path) -> None:
     """Bring what another version wrote to the layout of this one. Raises BadInput for what cannot be."""
-    layout = stored.pop("layout", None)
+    layout = held.pop("layout", None)
     if layout == 1:
         # Its state lacked the phase, the pace and where code and corpus come from: State's defaults.
         layout = 2
@@ -114,7 +109,18 @@ def _upgrade(stored: dict[str, Any], path: Path) -> dict[str, Any]:
         raise BadInput(
             f"{path} is of the layout {layout}; expected {LAYOUT} or less: use the version that wrote it"
         )
-    return stored
+
+
+def _state(told: object, path: Path) -> State:
+    """Return a state as it was stored. Raises BadInput for what another program or version wrote."""
+    names = {each.name for each in fields(State)}
+    if not isinstance(told, dict) or "recipe" not in told or not told.keys() <= names:
+        found = ", ".join(sorted(map(str, told.keys() - names))) if isinstance(told, dict) else told
+        raise BadInput(
+            f"{path} was written by another program or version; its state should say which recipe it is of"
+            f" and no more than {', '.join(sorted(names))}, found besides: {found or 'nothing'}"
+        )
+    return State(**told)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from deepmatte.errors import BadInput, BadOutput
 from deepmatte.models.catalogue import load_bytes
 from deepmatte.models.runtime import open_session
 from deepmatte.models.spec import METADATA_KEY, ModelSpec
-from deepmatte.training import checkpoint, recipes
+from deepmatte.training import checkpoint, recipes, stored
 from deepmatte.training.networks import build
 from deepmatte.training.networks.guided import GuidedNet
 from deepmatte.version import __version__
@@ -45,7 +45,7 @@ def export(
     the network.
     """
     state, tensors = checkpoint.load(Path(run), which)
-    network, spec = rebuild(state, tensors["average"], Path(output).stem, scores)
+    network, spec = rebuild(state, tensors, Path(output).stem, scores)
     if not network.exportable:
         raise BadOutput(
             f"recipe {state.recipe}: its network's unpooling has no place in a model file; use the run itself"
@@ -62,15 +62,15 @@ def export(
 
 
 def rebuild(
-    state: checkpoint.State, weights: dict[str, Any], name: str, scores: dict[str, float] | None = None
+    state: checkpoint.State, tensors: dict[str, Any], name: str, scores: dict[str, float] | None = None
 ) -> tuple[nn.Module, ModelSpec]:
-    """Return the network of a checkpoint with these weights, and what is to be said of it as a model.
+    """Return the network of a checkpoint with its averaged weights, and what is to be said of it as a model.
 
-    Raises BadInput for a recipe that is not known.
+    Raises BadInput for a recipe that is not known, or whose layers are others than the checkpoint's.
     """
     recipe = recipes.find(state.recipe)
     network = build(recipe.network, **recipe.settings)
-    network.load_state_dict(weights)
+    stored.restore(network, tensors, "average", recipe.name)
     # What the run's phase left out has not learnt yet.
     skipped = [phase.skipped for phase in recipe.phases if phase.name == state.phase and phase.skipped]
     if skipped:

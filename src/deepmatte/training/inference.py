@@ -57,10 +57,10 @@ def open_run(run: Path | str, device: str | None = None, which: str = checkpoint
     """
     state, tensors = checkpoint.load(Path(run), which)
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return as_model(state, tensors["average"], Path(run).name, chosen)
+    return as_model(state, tensors, Path(run).name, chosen)
 
 
-def as_model(state: checkpoint.State, weights: dict[str, Any], name: str, device: torch.device) -> Model:
-    """Return the model of a run that stands so, with these weights."""
-    network, spec = export.rebuild(state, weights, name)
+def as_model(state: checkpoint.State, tensors: dict[str, Any], name: str, device: torch.device) -> Model:
+    """Return the model of a run that stands so, with the averaged weights of a checkpoint."""
+    network, spec = export.rebuild(state, tensors, name)
     return Model(spec, TorchSession(network, device))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from deepmatte.errors import BadInput, MatteError
-from deepmatte.training import batches, checkpoint, export, losses
+from deepmatte.training import batches, checkpoint, export, losses, stored
 from deepmatte.training.budget import learning_rate
 from deepmatte.training.networks import build, dim
 from deepmatte.training.phases import Phase, Recipe
@@ -51,7 +51,9 @@ class Training:
         checkpoint.save(run, self.state, tensors, which, part_bytes)
 
     def resume(self, run: Path) -> None:
-        """Go on from a run's folder. Raises BadInput if it belongs to another recipe or seed."""
+        """Go on from a run's folder. Raises BadInput if it belongs to another recipe or seed,
+        or to a recipe of that name with other layers.
+        """
         state, tensors = checkpoint.load(run)
         if state.recipe != self.recipe.name:
             raise BadInput(
@@ -61,9 +63,8 @@ class Training:
             raise BadInput(
                 f"{run} was trained with the seed {state.seed}, not {self.recipe.seed}; use that one"
             )
-        self.network.load_state_dict(tensors["network"])
-        self.average.load_state_dict(tensors["average"])
-        self.optimiser.load_state_dict(tensors["optimiser"])
+        for name in ("network", "average", "optimiser"):
+            stored.restore(getattr(self, name), tensors, name, state.recipe)
         self.state = state
 
     def begin_with(self, start: Path) -> None:

@@ -36,7 +36,7 @@ class Measurements:
 
         Raises MatteError where the pipeline failed on a picture.
         """
-        model = inference.as_model(state, weights, state.recipe, self._device)
+        model = inference.as_model(state, {"average": weights}, state.recipe, self._device)
         options = matting.MattingOptions()
         method = Method("average", lambda image, known: matting.solve(image, known, options, model))
         result = runs.run(self._cases, [method])

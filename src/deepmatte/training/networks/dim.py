@@ -16,6 +16,7 @@ values, and batch_norm adds normalisation that lets so deep a network train from
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from deepmatte import framing
 from deepmatte.errors import BadInput
+from deepmatte.training import stored
 
 # Convolutions of each encoder stage: width and count (VGG-16, configuration D).
 _STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -161,12 +163,12 @@ def load_vgg16(network: DeepImageMatting, path: Path | None = None) -> None:
     path: the file; without one, torchvision's own in torch's cache of downloads. The trimap's channel gets no
     weight; fc6 is loaded where the network has VGG's own: a row of 25,088 becomes 512 × 7 × 7.
     Nothing is downloaded.
-    Raises BadInput for a missing file, or one with other names or shapes.
+    Raises BadInput for a missing or damaged file, or one with other names or shapes.
     """
     path = path or Path(torch.hub.get_dir()) / "checkpoints" / _VGG16_FILE
     if not path.is_file():
         raise BadInput(f"{path} is no file; expected a VGG-16 checkpoint as torchvision publishes it")
-    stored = torch.load(path, map_location="cpu", weights_only=True)
+    held = _read(path)
     convolutions = [layer for stage in network.encoder.stages for layer in stage]
     places = dict(zip(_vgg16_places(), convolutions, strict=True))
     if network.encoder.fc6[0].kernel_size == (7, 7):
@@ -174,7 +176,7 @@ def load_vgg16(network: DeepImageMatting, path: Path | None = None) -> None:
     with torch.no_grad():
         for name, layer in places.items():
             kernel = layer[0]
-            weight, bias = (_take(stored, f"{name}.{part}", path) for part in ("weight", "bias"))
+            weight, bias = (_take(held, f"{name}.{part}", path) for part in ("weight", "bias"))
             if name == "classifier.0" and weight.numel() == kernel.weight.numel():
                 weight = weight.reshape(kernel.weight.shape)
             if name == "features.0":
@@ -198,10 +200,19 @@ def _vgg16_places() -> list[str]:
     return names
 
 
-def _take(stored: dict[str, Tensor], name: str, path: Path) -> Tensor:
-    if name not in stored:
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+    return stored.read(content, path, "expected a VGG-16 checkpoint as torchvision publishes it")
+
+
+def _take(held: dict[str, Any], name: str, path: Path) -> Tensor:
+    if not isinstance(held.get(name), Tensor):
         raise BadInput(f"{path} has no {name}; expected a VGG-16 checkpoint without batch norm")
-    return stored[name]
+    tensor: Tensor = held[name]
+    return tensor
 
 
 def _share(channels: int, width: float) -> int:
