@@ -40,7 +40,7 @@ def _dense_links(image: np.ndarray, free: np.ndarray) -> np.ndarray:
     points = np.stack([*roots, 0.03 * x / width, 0.03 * y / height], axis=1)
     weights = np.maximum(1 - np.abs(points[:, None] - points).sum(axis=-1), 0) * propagation.LINKS
     np.fill_diagonal(weights, 0)
-    return np.diag(weights.sum(axis=1)) - weights
+    return np.asarray(np.diag(weights.sum(axis=1)) - weights)
 
 
 def test_the_equations_equal_the_dense_ones_written_as_in_the_papers() -> None:
@@ -118,7 +118,7 @@ def test_a_trusted_hint_alone_is_the_answer() -> None:
     np.testing.assert_allclose(found, 0.8, atol=1e-3)
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (2, 3), (5, 2)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (2, 3), (5, 2), (33, 1), (37, 2)])
 def test_pictures_smaller_than_a_window_work(height: int, width: int) -> None:
     image = np.random.default_rng(0).random((3, height, width), np.float32)
     known = np.zeros((height, width), np.float32)

@@ -161,6 +161,8 @@ def _assemble(level: _Level, is_free: AnyArray) -> tuple[Any, Floats]:
     right = diagonal * level.hint.ravel()
     entries: list[tuple[Any, Any, Floats]] = []
     for (dy, dx), weight in _affinities(level.image).items():
+        if abs(dx) >= width:
+            continue  # no row holds both cells
         shift = dy * width + dx
         # Cells are numbered through rows, so that each offset is one contiguous shift. Weights across the end
         # of a row are 0, as no window holds both cells.
