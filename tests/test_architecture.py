@@ -26,6 +26,8 @@ ROOMS = (
     "outputs",
     "processes",
     "sources",
+    "codec",
+    "profiles",
     "images",
     "models.spec",
     "models.catalogue",
@@ -48,11 +50,11 @@ NAMES_ONLY = {"", "__main__"}  # the package itself and its door: no rooms
 HEAVY = ("training", "evaluation")
 # Packages from outside, and the only modules of the light part that may use them.
 HOMES = {
-    "pyvips": {"images"},
+    "pyvips": {"codec", "profiles", "images"},
     "openvino": {"models.runtime"},
     "onnxruntime": {"models.runtime"},
     "rich": {"cli.console"},
-    "scipy": {"propagation"},
+    "scipy": {"trimap", "propagation"},
 }
 NETWORK = {"socket", "ssl", "urllib", "http", "ftplib", "smtplib", "requests", "httpx", "aiohttp"}
 # The one module that may use the network: it serves a user study's page to this machine's own browsers, and

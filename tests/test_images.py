@@ -305,6 +305,40 @@ def test_a_cut_file_is_an_error_and_not_grey_pixels(kind: str, share: float, put
     assert "\n" not in str(caught.value)
 
 
+def with_noise(data: bytes, count: int = 400) -> bytes:
+    """The file with random bytes in its middle."""
+    noise = np.random.default_rng(0).integers(0, 256, count, np.uint8).tobytes()
+    middle = len(data) // 2
+    return data[:middle] + noise + data[middle + count :]
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_convention_files_a_jpeg_damaged_in_its_middle_is_an_error(options: dict[str, Any], put: Put) -> None:
+    data = encoded(Image.fromarray(np.tile(RGB, (3, 3, 1))), "JPEG", quality=95, **options)
+    with pytest.raises(BadInput, match="is damaged, cut short") as caught:
+        images.read_photo(put(with_noise(data)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_jpeg_with_an_odd_header_is_read_all_the_same(put: Put) -> None:
+    data = encoded(Image.fromarray(RGB), "JPEG")
+    scan = data.rindex(b"\xff\xda")
+    length = struct.unpack(">H", data[scan + 2 : scan + 4])[0]
+    odd = data[: scan + length - 1] + bytes(3) + data[scan + length + 2 :]  # as some telephones write it
+    revision = data.index(b"JFIF") + 5
+    for changed in (odd, data[:revision] + b"\x03" + data[revision + 1 :], data + b"more"):
+        assert changed != data
+        np.testing.assert_array_equal(
+            images.read_photo(put(changed)).pixels, images.read_photo(put(data)).pixels
+        )
+
+
+def test_a_tiff_with_tags_nobody_knows_is_read(put: Put) -> None:
+    tags = {65000: "hello", 42112: "<x/>"}
+    read = images.read_photo(put(encoded(Image.fromarray(RGB), "TIFF", tiffinfo=tags)))
+    np.testing.assert_array_equal(read.pixels, RGB)
+
+
 def test_what_is_no_picture_is_refused_in_one_line(put: Put, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, said in (
@@ -542,6 +576,22 @@ def test_a_side_too_long_for_the_format_is_refused(tmp_path: Path) -> None:
         images.write_image(tmp_path / "out.webp", np.zeros((3, 16384, 3), np.uint8))
 
 
+@pytest.mark.parametrize(("side", "fits"), [(65500, True), (65501, False)])
+def test_a_jpeg_ends_where_its_encoder_does(side: int, fits: bool) -> None:
+    pixels = np.zeros((1, side, 3), np.uint8)
+    if fits:
+        assert len(images.encode_image(pixels, ".jpg")) > 0
+        return
+    with pytest.raises(BadOutput, match="this format ends at 65500 px a side"):
+        images.encode_image(pixels, ".jpg")
+
+
+def test_a_size_can_be_checked_before_there_are_pixels(tmp_path: Path) -> None:
+    images.check_output(tmp_path / "a.webp", size=(16383, 20))
+    with pytest.raises(BadOutput, match="20 × 16384 px"):
+        images.check_output(tmp_path / "a.webp", size=(16384, 20))
+
+
 def test_arrays_of_any_layout_in_memory_are_written_as_they_read(tmp_path: Path) -> None:
     images.write_image(tmp_path / "out.png", RGB[::-1, ::2], ALPHA[::-1, ::2])
     photo = images.read_photo(tmp_path / "out.png")
@@ -565,7 +615,7 @@ def test_a_picture_in_memory_is_read_as_a_file_is(suffix: str, tmp_path: Path) -
     )
     np.testing.assert_array_equal(from_memory.pixels, from_file.pixels)
     np.testing.assert_array_equal(from_memory.alpha, ALPHA)
-    with pytest.raises(BadInput, match=r"^a/b is damaged or cut short"):
+    with pytest.raises(BadInput, match=r"^a/b is damaged, cut short"):
         images.read_photo(Encoded("a/b", content[: len(content) // 2]))
 
 

@@ -1,16 +1,13 @@
-"""Picture files in and out: formats, EXIF orientation, depth, transparency, profiles. Only user of pyvips.
+"""Picture files in and out: formats, EXIF orientation, depth, transparency, profiles.
 
 Pixels are as stored in the file: uint8 or uint16, never converted between RGB profiles, the profile handed
 on. What each format keeps is in docs/conventions.md.
-
-The codec keeps threads, which a fork does not copy: start worker processes by "spawn", or fork before the
-first picture. A process forked later is told so instead of waiting for ever.
 """
 
-import atexit
+import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
-from deepmatte import bitmap, outputs, trimap
+from deepmatte import bitmap, codec, outputs, profiles, trimap
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray, to_bytes, to_unit, turn_upright
@@ -35,6 +32,9 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("gif", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
     ("bmp", lambda head: head.startswith(b"BM")),
 )
+# What libjpeg warns of though all pixels are whole: oddities of headers that many cameras write. Of anything
+# else, such as runs of data that no code begins with, it warns too and goes on with grey.
+_HARMLESS = ("Invalid SOS parameters", "Warning: unknown JFIF revision", "Unknown Adobe color transform")
 _COLOURS = ("b-w", "grey16", "srgb", "rgb", "rgb16", "scrgb", "multiband", "cmyk")
 
 
@@ -57,28 +57,8 @@ _TIFF = _Format(
     {"compression": "deflate", "predictor": "horizontal", "level": 3},
 )
 _WEBP = _Format("webpsave_target", True, False, 16383, {"Q": 90, "alpha_q": 100, "effort": 2})
-_JPEG = _Format("jpegsave_target", False, False, 65535, {"Q": 95, "optimize_coding": True})
+_JPEG = _Format("jpegsave_target", False, False, 65500, {"Q": 95, "optimize_coding": True})
 FORMATS = {".png": _PNG, ".tif": _TIFF, ".tiff": _TIFF, ".webp": _WEBP, ".jpg": _JPEG, ".jpeg": _JPEG}
-
-# libvips' warnings: what matters comes back as an error. pyvips would print them through logging, and trip
-# over names in damaged files that are not UTF-8. GLib asks the latest handler first.
-_ignore_warning = pyvips.ffi.callback("void(*)(char *, int, char *, void *)", lambda *_: None)
-_IGNORE_ID = pyvips.glib_lib.g_log_set_handler(b"VIPS", 0xFF, _ignore_warning, pyvips.ffi.NULL)
-atexit.register(pyvips.glib_lib.g_log_remove_handler, b"VIPS", _IGNORE_ID)
-_CODEC_ERRORS = (pyvips.Error, UnicodeDecodeError)  # the latter where an error's own text is not UTF-8
-# The cache would keep decoded pictures alive, and give them for files that have changed since.
-pyvips.cache_set_max(0)
-
-
-_process_with_threads: int | None = None
-
-
-def _claim_threads() -> None:
-    """Remember which process the codec's threads live in; to be called before they are used."""
-    global _process_with_threads
-    if _process_with_threads not in (None, os.getpid()):
-        raise RuntimeError("pictures were used before this process was forked: start it by spawn instead")
-    _process_with_threads = os.getpid()
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +102,7 @@ def read_photo(path: Source, max_pixels: int = MAX_PIXELS) -> Photo:
     if alpha is not None and bool(np.all(alpha == np.iinfo(alpha.dtype).max)):
         alpha = None
     pixels = np.repeat(colours, 3, axis=2) if channels < 3 else np.ascontiguousarray(colours)
-    return Photo(pixels, alpha, _fitting_profile(decoded.icc, 3), decoded.orientation >= 5)
+    return Photo(pixels, alpha, profiles.fitting(decoded.icc, 3), decoded.orientation >= 5)
 
 
 def read_map(path: Source, max_pixels: int = MAX_PIXELS) -> AnyArray:
@@ -152,22 +132,26 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
                 )
             if kind == "bmp":
                 return _decode_bitmap(file, head, name, max_pixels)
-            return _decode_with_vips(kind, file, name, max_pixels)
-        except _CODEC_ERRORS as error:
+            try:
+                return _decode_with_vips(kind, file, name, max_pixels, "warning")
+            except pyvips.Error as error:
+                if not _is_harmless(error):
+                    raise
+                return _decode_with_vips(kind, file, name, max_pixels, "error")
+        except codec.ERRORS as error:
             raise BadInput(
-                f"{name} is damaged or cut short ({_one_line(error)});"
+                f"{name} is damaged, cut short or of a kind that is not read ({codec.explain(error)});"
                 " expected a whole picture: export it again"
             ) from error
         except OSError as error:
             raise BadInput(f"{name} cannot be read: {error.strerror}") from error
 
 
-def _one_line(error: Exception) -> str:
-    pyvips.vips_lib.vips_error_clear()  # else a text that is not UTF-8 would spoil the next error as well
-    lines = [line.strip() for line in str(getattr(error, "detail", "")).splitlines() if line.strip()]
-    cause = [line for line in lines if line.startswith("system error: ")]  # such as a full disk
-    text = (cause or lines or ["no reason given"])[0].removeprefix("system error: ")
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:160]
+def _is_harmless(error: pyvips.Error) -> bool:
+    """Return whether a reader has only warned of what leaves every pixel whole."""
+    pyvips.vips_lib.vips_error_clear()
+    lines = codec.lines(error)
+    return bool(lines) and all(line.removeprefix("VipsJpeg: ").startswith(_HARMLESS) for line in lines)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int, shown: str) -> None:
@@ -190,15 +174,15 @@ def _decode_bitmap(file: BinaryIO, head: bytes, shown: str, max_pixels: int) -> 
     return _Decoded(planes, picture.icc, 1)
 
 
-def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int) -> _Decoded:
-    _claim_threads()
+def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int, fail_on: str) -> _Decoded:
+    codec.claim_threads()
     file.seek(0)
     if isinstance(file, io.BytesIO):
         source = pyvips.Source.new_from_memory(file.getvalue())
     else:
         source = pyvips.Source.new_from_descriptor(file.fileno())
     # The loader is chosen by the first bytes, not by libvips, which has loaders for text and raw data.
-    image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on="error")
+    image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on=fail_on)
     _check_pixels(image.width, image.height, max_pixels, shown)
     is_cmyk = image.interpretation == "cmyk"
     is_known = image.coding == "none" and image.interpretation in _COLOURS
@@ -213,39 +197,22 @@ def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int) ->
     pixels = image.numpy()  # here, and not before, the pixels are decoded
     pixels = pixels.reshape(image.height, image.width, image.bands)
     if is_cmyk:
-        pixels, icc = _cmyk_to_srgb(pixels, icc), None
+        pixels, icc = profiles.cmyk_to_srgb(pixels, icc), None
     return _Decoded(pixels, icc, orientation if 1 <= orientation <= 8 else 1)
 
 
-def _cmyk_to_srgb(pixels: AnyArray, icc: bytes | None) -> AnyArray:
-    """Convert (H, W, 4 or 5) by the file's own CMYK profile, else by libvips' general one."""
-    # Alpha stays outside: libvips 8.18 makes a 16 bit one opaque on this way.
-    image = _to_vips(pixels[..., :4]).copy(interpretation="cmyk")
-    if _fitting_profile(icc, 4):
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-    converted = image.icc_transform(
-        "srgb",
-        embedded=True,
-        input_profile="cmyk",
-        intent="relative",
-        black_point_compensation=True,
-        depth=pixels.dtype.itemsize * 8,
-    ).numpy()
-    return converted if pixels.shape[2] == 4 else np.dstack([converted, pixels[..., 4]])
-
-
-def _fitting_profile(icc: bytes | None, channels: int) -> bytes | None:
-    """Return the profile if it is whole and made for that many colour channels, else None."""
-    space = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}[channels]
-    is_whole = icc is not None and len(icc) > 128 and int.from_bytes(icc[:4], "big") == len(icc)
-    return icc if icc is not None and is_whole and icc[36:40] == b"acsp" and icc[16:20] == space else None
-
-
-def check_output(path: str | os.PathLike[str], overwrite: bool = False, needs_alpha: bool = False) -> None:
+def check_output(
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    needs_alpha: bool = False,
+    size: tuple[int, ...] | None = None,
+) -> None:
     """Raise unless a picture can be written to the path: to be asked before long work.
 
-    Raises BadOutput for an unknown suffix, a missing or unwritable folder, a folder in the file's place and,
-    without overwrite, an existing file; BadInput where transparency is asked of a format that has none.
+    size: (height, width) of the picture, where it is known.
+    Raises BadOutput for an unknown suffix, a missing or unwritable folder, a folder in the file's place, a
+    side too long for the format and, without overwrite, an existing file; BadInput where transparency is
+    asked of a format that has none.
     """
     kind = _format(path)
     if needs_alpha and not kind.keeps_alpha:
@@ -253,6 +220,8 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = False, needs_al
             f"{show(path)} would be a JPEG, which cannot be transparent;"
             " give a background, or write PNG, TIFF or WebP"
         )
+    if size is not None:
+        _check_sides(size, kind, show(path))
     outputs.check_target(path, overwrite)
 
 
@@ -275,18 +244,34 @@ def write_image(
 
     pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16; alpha: (H, W) of the same type; icc: a profile,
     left out unless it is made for these channels. WebP and JPEG get 8 bits, rounded.
-    Raises BadOutput and BadInput as `check_output` does, and where the disk is full or a side too long.
+    Raises BadOutput and BadInput as `check_output` does, and where the disk is full.
+    """
+    with image_file(path, pixels, alpha, icc, overwrite):
+        pass
+
+
+@contextlib.contextmanager
+def image_file(
+    path: str | os.PathLike[str],
+    pixels: AnyArray,
+    alpha: AnyArray | None = None,
+    icc: bytes | None = None,
+    overwrite: bool = False,
+) -> Iterator[None]:
+    """Write a picture as `write_image` does, but let it appear only when the block ends well: for several
+    files that are to appear together or not at all.
     """
     check_output(path, overwrite, needs_alpha=alpha is not None)
     kind = _format(path)
     _check_arrays(pixels, alpha)
-    _check_sides(pixels, kind, show(path))
-    _claim_threads()
+    _check_sides(pixels.shape, kind, show(path))
+    codec.claim_threads()
     with outputs.whole_file(path, overwrite) as descriptor:
         try:
             _save(pixels, alpha, icc, kind, pyvips.Target.new_to_descriptor(descriptor), {})
-        except _CODEC_ERRORS as error:
-            raise BadOutput(f"{show(path)} cannot be written: {_one_line(error)}") from error
+        except codec.ERRORS as error:
+            raise BadOutput(f"{show(path)} cannot be written: {codec.explain(error)}") from error
+        yield
 
 
 def encode_image(
@@ -310,19 +295,22 @@ def encode_image(
     if alpha is not None and not kind.keeps_alpha:
         raise BadInput(f"a {suffix} picture cannot be transparent; write PNG, TIFF or WebP")
     _check_arrays(pixels, alpha)
-    _check_sides(pixels, kind, f"a {suffix} picture")
+    _check_sides(pixels.shape, kind, f"a {suffix} picture")
     if quality is not None and ("Q" not in kind.options or not 1 <= quality <= 100):
         raise BadOutput(f"quality {quality} cannot be had in {suffix}; expected 1 to 100, for WebP or JPEG")
-    _claim_threads()
+    codec.claim_threads()
     target = pyvips.Target.new_to_memory()
     options: dict[str, Any] = {"exact": True} if (keeps_hidden or is_lossless) and kind is _WEBP else {}
     options |= {"lossless": True} if is_lossless and kind is _WEBP else {}
-    _save(pixels, alpha, None, kind, target, options if quality is None else options | {"Q": quality})
+    try:
+        _save(pixels, alpha, None, kind, target, options if quality is None else options | {"Q": quality})
+    except codec.ERRORS as error:
+        raise BadOutput(f"a {suffix} picture cannot be written: {codec.explain(error)}") from error
     return bytes(target.get("blob"))
 
 
-def _check_sides(pixels: AnyArray, kind: _Format, shown: str) -> None:
-    height, width = pixels.shape[:2]
+def _check_sides(size: tuple[int, ...], kind: _Format, shown: str) -> None:
+    height, width = size[:2]
     if max(height, width) > kind.max_side_px:
         raise BadOutput(
             f"{shown} would be {width} × {height} px; this format ends at {kind.max_side_px} px a side:"
@@ -363,12 +351,12 @@ def _joined(pixels: AnyArray, alpha: AnyArray | None, icc: bytes | None, kind: _
     """Return the libvips image to save, with alpha and profile."""
     is_colour = pixels.ndim == 3
     is_deep = pixels.dtype == np.uint16 and kind.keeps_16_bit
-    image = _to_vips(pixels if is_deep else _to_8_bit(pixels))
+    image = codec.to_vips(pixels if is_deep else _to_8_bit(pixels))
     if alpha is not None:
-        image = image.bandjoin(_to_vips(alpha if is_deep else _to_8_bit(alpha)))
+        image = image.bandjoin(codec.to_vips(alpha if is_deep else _to_8_bit(alpha)))
     names = ("rgb16", "srgb") if is_colour else ("grey16", "b-w")
     image = image.copy(interpretation=names[0] if is_deep else names[1])
-    profile = _fitting_profile(icc, 3 if is_colour else 1)
+    profile = profiles.fitting(icc, 3 if is_colour else 1)
     if profile:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return image
@@ -378,10 +366,3 @@ def _to_8_bit(pixels: AnyArray) -> AnyArray:
     if pixels.dtype == np.uint8:
         return pixels
     return to_bytes(to_unit(np.arange(65536, dtype=np.uint16)))[pixels]
-
-
-def _to_vips(pixels: AnyArray) -> Any:
-    height, width = pixels.shape[:2]
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    name = "uchar" if pixels.dtype == np.uint8 else "ushort"
-    return pyvips.Image.new_from_memory(np.ascontiguousarray(pixels), width, height, channels, name)

@@ -1,0 +1,57 @@
+"""Colour profiles: which fits, and how colours come from one to another. Not: files."""
+
+import numpy as np
+import pyvips
+
+from deepmatte import codec
+from deepmatte.errors import BadInput
+from deepmatte.pixels import AnyArray
+
+
+def cmyk_to_srgb(pixels: AnyArray, icc: bytes | None) -> AnyArray:
+    """Convert (H, W, 4 or 5) by the file's own CMYK profile, else by libvips' general one."""
+    # Alpha stays outside: libvips 8.18 makes a 16 bit one opaque on this way.
+    image = codec.to_vips(pixels[..., :4]).copy(interpretation="cmyk")
+    if fitting(icc, 4):
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    converted = image.icc_transform(
+        "srgb",
+        embedded=True,
+        input_profile="cmyk",
+        intent="relative",
+        black_point_compensation=True,
+        depth=pixels.dtype.itemsize * 8,
+    ).numpy()
+    return converted if pixels.shape[2] == 4 else np.dstack([converted, pixels[..., 4]])
+
+
+def convert(pixels: AnyArray, icc: bytes | None, wanted: bytes | None) -> AnyArray:
+    """Return colours as another RGB profile has them; profiles of None are sRGB.
+
+    pixels: (H, W, 3), uint8 or uint16. Returned as they are where the profiles are the same, else as uint16,
+    relative to white. Raises BadInput for a profile that cannot be used.
+    """
+    if icc == wanted:
+        return pixels
+    codec.claim_threads()
+    image = codec.to_vips(pixels).copy(interpretation="srgb" if pixels.dtype == np.uint8 else "rgb16")
+    try:
+        if icc:
+            image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+        seen = image.icc_import(embedded=icc is not None, input_profile="srgb", pcs="xyz", intent="relative")
+        seen = seen.copy()
+        if wanted:
+            seen.set_type(pyvips.GValue.blob_type, "icc-profile-data", wanted)
+        target = {} if wanted else {"output_profile": "srgb"}
+        return np.asarray(seen.icc_export(depth=16, intent="relative", **target).numpy())
+    except codec.ERRORS as error:
+        raise BadInput(
+            f"a colour profile cannot be used ({codec.explain(error)}); save the picture with another one"
+        ) from error
+
+
+def fitting(icc: bytes | None, channels: int) -> bytes | None:
+    """Return the profile if it is whole and made for that many colour channels, else None."""
+    space = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}[channels]
+    is_whole = icc is not None and len(icc) > 128 and int.from_bytes(icc[:4], "big") == len(icc)
+    return icc if icc is not None and is_whole and icc[36:40] == b"acsp" and icc[16:20] == space else None
