@@ -24,6 +24,14 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
+def test_what_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    (tmp_path / "mine").chmod(0o640)
+    write(tmp_path / "mine", overwrite=True)
+    assert (tmp_path / "mine").read_bytes() == b"new"
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_file_in_the_way_is_kept_unless_overwriting(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")

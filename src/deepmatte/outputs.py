@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> None:
 def whole_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[int]:
     """Yield an open descriptor to read and write; when the block ends well, its file appears at the path.
 
-    On any exception, KeyboardInterrupt included, nothing is left behind. A symbolic link is followed.
+    On any exception, KeyboardInterrupt included, nothing is left behind. A symbolic link is followed, and
+    what is replaced keeps its permissions.
     Raises BadOutput where the system refuses, and where the path exists (checked again at the very end)
     unless overwrite.
     """
@@ -56,6 +58,7 @@ def whole_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterato
         raise _failed(shown, error) from error
     try:
         try:
+            _copy_permissions(target, temporary)
             yield descriptor
             os.fsync(descriptor)
         finally:
@@ -124,6 +127,12 @@ def remove_parts(folder: Path) -> None:
 
 def _beside(target: Path) -> Path:
     return target.parent / _PART.format(secrets.token_hex(6))
+
+
+def _copy_permissions(target: Path, temporary: Path) -> None:
+    """Give a file those of the one that it is to replace, where there is one and the file system has them."""
+    with contextlib.suppress(OSError):
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
