@@ -1,6 +1,7 @@
 """The pipeline with models that follow a rule, so that every alpha can be worked out by hand."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def test_sizes_are_multiples_of_the_stride() -> None:
         (np.zeros((8, 9), np.uint8), "expected (height, width, 3)"),
         (np.zeros((8, 9, 4), np.uint8), "leave out the fourth channel"),
         (np.zeros((0, 9, 3), np.uint8), "at least one pixel"),
-        (np.zeros((8, 9, 3), np.int64), "image is int64; expected uint8, uint16 or floats"),
+        (np.zeros((8, 9, 3), np.int64), "image is int64; expected uint8, uint16, bool or floats"),
         (np.zeros((8, 9, 3), np.complex64), "image is complex64"),
         (np.full((8, 9, 3), 255.0), "expected [0, 1]"),
         (np.full((8, 9, 3), np.nan), "expected [0, 1]"),
@@ -183,6 +184,24 @@ def test_images_that_cannot_be_used_are_refused(image: AnyArray, said: str) -> N
     with pytest.raises(BadInput) as caught:
         estimate_alpha(image, trimap, model=constant_model())
     assert said in str(caught.value)
+
+
+def test_pictures_are_checked_where_nothing_is_unknown_too() -> None:
+    known = np.full((8, 9), 255, np.uint8)
+    for level in (-9.0, np.nan, 255.0):
+        with pytest.raises(BadInput, match=r"expected \[0, 1\]"):
+            estimate_alpha(np.full((8, 9, 3), level), known)
+
+
+def test_booleans_other_byte_orders_and_lists_are_taken() -> None:
+    image = picture(9, 8) > 0.5
+    trimap = np.full((9, 8), 128, np.uint8)
+    trimap[0] = 255
+    expected = estimate_alpha(image.astype(np.float32), trimap, model=constant_model())
+    known: Any = trimap.tolist()
+    takes: list[Any] = [image, (65535 * image.astype(np.uint16)).astype(">u2"), image.astype(float).tolist()]
+    for taken in takes:
+        np.testing.assert_array_equal(estimate_alpha(taken, known, model=constant_model()), expected)
 
 
 def test_a_trimap_of_another_size_is_refused_with_both_sizes() -> None:

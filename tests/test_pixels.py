@@ -94,6 +94,21 @@ def test_a_composite_of_bytes_is_the_composite_of_their_shares() -> None:
     np.testing.assert_allclose(over_black, 0.2, rtol=1e-6)
 
 
+def test_levels_of_either_byte_order_mean_the_same() -> None:
+    levels = np.array([0, 1, 258, 65535], np.uint16)
+    for array in (levels, levels.astype(">u2"), levels.astype("<u2")):
+        np.testing.assert_array_equal(pixels.to_unit(array), levels.astype(np.float32) / 65535)
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("wrong", [-0.1, 7, np.nan])
+def test_a_composite_of_what_lies_outside_its_range_is_refused(part: int, wrong: float) -> None:
+    parts = [np.full((2, 3, 3), 0.5, np.float32), np.full(3, 0.5, np.float32), np.ones((2, 3), np.float32)]
+    parts[part][0] = wrong
+    with pytest.raises(BadInput, match=r"float pixels range"):
+        pixels.composite(*parts)
+
+
 def test_a_composite_of_sizes_that_differ_is_refused() -> None:
     with pytest.raises(BadInput, match="do not fit"):
         pixels.composite(np.zeros((2, 3, 3)), np.zeros((3, 2, 3)), np.zeros((2, 3)))

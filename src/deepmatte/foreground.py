@@ -39,6 +39,7 @@ def estimate_foreground(image: AnyArray, alpha: AnyArray, exponent: float = LIGH
     Raises BadInput for other shapes and types, for floats outside [0, 1] and an exponent that is not finite
     and above 0.
     """
+    image, alpha = np.asarray(image), np.asarray(alpha)
     _check(image, alpha)
     if not 0 < exponent < math.inf:
         raise BadInput(f"exponent is {exponent:g}; expected more than 0: {LIGHT:g} for photographs")

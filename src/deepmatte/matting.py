@@ -16,7 +16,7 @@ from deepmatte.errors import BadInput, ModelUnavailable
 from deepmatte.models import Model, load_model
 from deepmatte.models.catalogue import DEFAULT
 from deepmatte.models.runtime import PRECISIONS, RUNTIMES
-from deepmatte.pixels import AnyArray, Bytes, Floats, to_unit
+from deepmatte.pixels import AnyArray, Bytes, Floats, is_levels, to_unit
 
 Progress = Callable[[int, int], None]
 
@@ -65,17 +65,19 @@ def estimate_alpha(
 ) -> Floats:
     """Return how much of each pixel is foreground, (H, W) float32 in [0, 1].
 
-    image: (H, W, 3), uint8, uint16 or floats in [0, 1], colours as stored in files (gamma-encoded sRGB).
+    image: (H, W, 3), uint8, uint16, bool or floats in [0, 1], colours as stored in files (gamma-encoded).
     trimap: (H, W), any map that trimap.parse reads; its known pixels come out as exactly 0 or 1.
     model: one that load_model returned, instead of the one that the options name.
     progress: called with the number of tiles done and their total.
     Raises BadInput for arrays that cannot be used, ModelUnavailable for a model that cannot be loaded.
     Warns with MatteWarning when the trimap has no unknown pixels.
     """
+    image = np.asarray(image)
     _check_image(image)
     known = trimaps.parse(trimap)
     trimaps.check_size(known.shape, image.shape)
     if not trimaps.has_unknown(known):
+        to_unit(image)  # whose range is checked, though it is not looked at
         warnings.warn(NOTHING_UNKNOWN, MatteWarning, stacklevel=2)
     return solve(image, known, options or MattingOptions(), model, progress)
 
@@ -140,8 +142,8 @@ def _check_image(image: AnyArray) -> None:
         raise BadInput(f"image has shape {image.shape}; expected (height, width, 3){hint}")
     if image.size == 0:
         raise BadInput(f"image has shape {image.shape}; expected at least one pixel")
-    if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
-        raise BadInput(f"image is {image.dtype}; expected uint8, uint16 or floats in [0, 1]")
+    if image.dtype.kind not in "bf" and not is_levels(image):
+        raise BadInput(f"image is {image.dtype}; expected uint8, uint16, bool or floats in [0, 1]")
 
 
 def _check_inputs(model: Model) -> None:

@@ -28,10 +28,8 @@ def to_unit(array: AnyArray) -> Floats:
     uint8 is divided by 255, uint16 by 65535, bool becomes 0 and 1, floats must lie in [0, 1] already.
     Raises BadInput for other types, NaN, and floats outside [0, 1].
     """
-    if array.dtype == np.uint8:
-        return array.astype(np.float32) / np.float32(255)
-    if array.dtype == np.uint16:
-        return array.astype(np.float32) / np.float32(65535)
+    if is_levels(array):
+        return array.astype(np.float32) / np.float32(255 if array.itemsize == 1 else 65535)
     if array.dtype == np.bool_:
         return array.astype(np.float32)
     if array.dtype.kind != "f":
@@ -45,6 +43,11 @@ def to_unit(array: AnyArray) -> Floats:
             " expected [0, 1]: divide by the largest value the file can hold"
         )
     return unit
+
+
+def is_levels(array: AnyArray) -> bool:
+    """Return whether an array is uint8 or uint16, in any byte order."""
+    return array.dtype.kind == "u" and array.itemsize <= 2
 
 
 def to_light(values: Floats) -> Floats:
@@ -119,15 +122,18 @@ def composite(foreground: AnyArray, background: AnyArray, alpha: AnyArray) -> Fl
     """Lay foreground over background: I = αF + (1 − α)B, on gamma-encoded values. Returns float32 (H, W, 3).
 
     foreground: (H, W, 3); background: (H, W, 3) or one colour (3,); alpha: (H, W). Each may be uint8, uint16
-    or floats in [0, 1]; float32 is not checked again. Raises BadInput for shapes that do not fit.
+    or floats in [0, 1]. Raises BadInput for shapes that do not fit, and as `to_unit` does.
     """
+    foreground, background, alpha = map(np.asarray, (foreground, background, alpha))
     if foreground.shape != (*alpha.shape, 3) or background.shape not in ((3,), foreground.shape):
         raise BadInput(
             f"foreground {foreground.shape}, background {background.shape} and alpha {alpha.shape} do not"
             " fit; expected (H, W, 3), the same or (3,), and (H, W)"
         )
-    over, under, share = (
-        part if part.dtype == np.float32 else to_unit(part) for part in (foreground, background, alpha)
-    )
-    weight = share[..., None]
-    return np.asarray(weight * over + (1 - weight) * under, dtype=np.float32)
+    return lay_over(to_unit(foreground), to_unit(background), to_unit(alpha))
+
+
+def lay_over(foreground: Floats, background: Floats, alpha: Floats) -> Floats:
+    """Return what `composite` does of arrays that are known to fit and to lie in [0, 1], float32."""
+    weight = alpha[..., None]
+    return np.asarray(weight * foreground + (1 - weight) * background, dtype=np.float32)
