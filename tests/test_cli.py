@@ -3,6 +3,7 @@
 import inspect
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -102,14 +103,15 @@ def test_every_flag_of_cut_reaches_the_library(folder: Path, monkeypatch: pytest
         return cutout.CutReport("p", "o", None, None, 1, 1, 0.0, None, 0.0, ())
 
     monkeypatch.setattr(cutout, "cut", cut)
-    flags = "--mask m --output o --alpha-output a --foreground-output f --background b --model n --overwrite"
-    flags += " --second-look"
+    flags = "--mask m --band 4 --output o --alpha-output a --foreground-output f --background b --model n"
+    flags += " --overwrite --second-look"
     assert cli.main(["cut", "photo.png", *flags.split(), "--max-megapixels", "0.5"]) == 0
     progress = seen.pop("progress")
     assert callable(progress)
     assert seen == {
         "paths": ("photo.png", None, "o"),
         "mask_path": "m",
+        "band_px": 4.0,
         "alpha_path": "a",
         "foreground_path": "f",
         "background": "b",
@@ -329,6 +331,43 @@ def test_python_m_deepmatte_is_the_same_program() -> None:
         [sys.executable, "-m", "deepmatte", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"deepmatte {__version__}\n"
+
+
+def _run(program: str, redirect: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    code = f"from deepmatte import cli; import sys; sys.exit(cli.main({program}))"
+    return subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {redirect}', sys.executable, code],
+        capture_output=True, text=True, check=False, env=os.environ | environment,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("redirect", [">&-", "> /dev/full"])
+def test_results_that_cannot_be_told_are_no_traceback(redirect: str) -> None:
+    if "full" in redirect and not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    done = _run("['models']", redirect)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (1 if "full" in redirect else 0)
+    assert len(done.stderr.splitlines()) == ("full" in redirect)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_that_a_terminal_cannot_show_are_no_traceback(folder: Path, encoding: str) -> None:
+    for name in ("ü 猫.png", os.fsdecode(b"b\xff.png")):
+        os.link(folder / "photo.png", folder / name)
+        arguments = ["cut", name, "--trimap", "trimap.png", "--json", "--overwrite"]
+        done = _run(repr(arguments), PYTHONIOENCODING=encoding)
+        assert done.stderr == ""
+        assert done.returncode == 0
+
+
+def test_no_number_of_megapixels_is_too_large(folder: Path) -> None:
+    assert cli.main(["cut", "photo.png", "--trimap", "trimap.png", "--max-megapixels", "1e305"]) == 0
+
+
+def test_the_band_is_a_flag_in_messages(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cut", "photo.png", "--trimap", "trimap.png", "--band", "4"]) == 1
+    assert "--band is given without a mask" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_gone_is_no_traceback() -> None:

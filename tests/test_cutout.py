@@ -153,6 +153,36 @@ def test_a_mask_becomes_a_trimap(folder: Path) -> None:
     assert [int(alpha[20, column]) for column in (10, 34, 35, 60)] == [255, 128, 128, 0]
 
 
+def test_the_band_of_a_mask_can_be_chosen(folder: Path) -> None:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[:, :35] = 255
+    images.write_image(folder / "mask.png", mask)
+    report = run(folder, trimap_path=None, mask_path=folder / "mask.png", band_px=3)
+    assert report.unknown_share == pytest.approx(6 / WIDTH)
+    with pytest.raises(BadInput, match="band_px is given without a mask"):
+        run(folder, band_px=3, overwrite=True)
+
+
+def test_a_mask_of_another_size_or_of_one_side_is_called_a_mask(folder: Path) -> None:
+    mask = np.full((HEIGHT, WIDTH), 20, np.uint8)
+    mask[:, :35] = 60
+    for name, pixels, said in (
+        ("dim", mask, "mask is all background"),
+        ("small", mask[1:], "mask is 70 × 43"),
+    ):
+        images.write_image(folder / f"{name}.png", pixels)
+        with pytest.raises(BadInput, match=said):
+            run(folder, trimap_path=None, mask_path=folder / f"{name}.png")
+
+
+@pytest.mark.parametrize(("kept", "said"), [(255, "that it is background"), (0, "that it is foreground")])
+def test_where_one_side_is_not_known_a_note_says_so(folder: Path, kept: int, said: str) -> None:
+    half = np.where(grey_trimap() == kept, kept, 128).astype(np.uint8)
+    images.write_image(folder / "half.png", half)
+    report = run(folder, trimap_path=folder / "half.png")
+    assert any(said in note and "paint what is certain" in note for note in report.notes)
+
+
 def test_a_trimap_that_is_unknown_everywhere_works(folder: Path) -> None:
     images.write_image(folder / "grey.png", np.full((HEIGHT, WIDTH), 128, np.uint8))
     report = run(folder, trimap_path=folder / "grey.png")
@@ -175,7 +205,7 @@ def test_a_trimap_or_mask_of_one_colour_is_refused(folder: Path, level: int) -> 
     images.write_image(folder / "flat.png", np.full((HEIGHT, WIDTH), level, np.uint8))
     with pytest.raises(BadInput, match="trimap is all"):
         run(folder, trimap_path=folder / "flat.png")
-    with pytest.raises(BadInput, match="mask has one colour"):
+    with pytest.raises(BadInput, match="mask is all"):
         run(folder, trimap_path=None, mask_path=folder / "flat.png")
     assert "photo-cutout.png" not in files(folder)
 
@@ -249,20 +279,81 @@ def test_an_unknown_model_leaves_no_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("failing", ["a.png", "f.png"])
-def test_if_one_result_fails_no_new_one_remains(
+def test_if_one_result_fails_none_is_new_and_none_replaced(
     folder: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    really_write = images.write_image
+    really_write = images.image_file
 
-    def write(path: Path, *rest: Any) -> None:
+    def write(path: Path, *rest: Any) -> Any:
         if path.name == failing:
             raise BadOutput("disk is full")
-        really_write(path, *rest)
+        return really_write(path, *rest)
 
-    monkeypatch.setattr(images, "write_image", write)
+    (folder / "photo-cutout.png").write_text("mine")
+    (folder / "real.png").write_text("mine")
+    (folder / "a.png").symlink_to(folder / "real.png")
+    before = files(folder)
+    monkeypatch.setattr(images, "image_file", write)
     with pytest.raises(BadOutput, match="full"):
-        run(folder, alpha_path=folder / "a.png", foreground_path=folder / "f.png")
-    assert files(folder) == {"photo.png", "trimap.png"}
+        run(folder, alpha_path=folder / "a.png", foreground_path=folder / "f.png", overwrite=True)
+    assert files(folder) == before
+    assert (folder / "photo-cutout.png").read_text() == (folder / "real.png").read_text() == "mine"
+
+
+def test_a_photo_too_long_for_a_format_is_refused_before_the_work(folder: Path) -> None:
+    images.write_image(folder / "long.png", np.zeros((1, 16384, 3), np.uint8))
+    told = []
+    with pytest.raises(BadOutput, match="ends at 16383 px"):
+        run(
+            folder, image_path=folder / "long.png", alpha_path=folder / "a.webp",
+            progress=lambda step, share: told.append(step),
+        )  # fmt: skip
+    assert told == ["reading"]
+
+
+def _profile(name: str) -> bytes:
+    """One of libvips' own: "p3" or "srgb"."""
+    import pyvips
+
+    dot = pyvips.Image.black(1, 1, bands=3).copy(interpretation="srgb")
+    return bytes(dot.icc_transform(name).get("icc-profile-data"))
+
+
+def _show(path: Path | str) -> AnyArray:
+    """Return a file's colours as Little CMS, by Pillow, shows them on an sRGB screen."""
+    import io
+
+    from PIL import Image, ImageCms
+
+    picture = Image.open(path).convert("RGB")
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return np.asarray(picture)
+    screen = ImageCms.createProfile("sRGB")
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    return np.asarray(ImageCms.profileToProfile(picture, source, screen, renderingIntent=intent))
+
+
+@pytest.mark.parametrize("photo_profile", ["p3", "srgb", None])
+@pytest.mark.parametrize("behind", ["colour", "p3", "srgb", None])
+def test_convention_colours_of_a_background_look_the_same_on_a_photo_of_another_profile(
+    folder: Path, photo_profile: str | None, behind: str | None
+) -> None:
+    profile = _profile(photo_profile) if photo_profile else None
+    images.write_image(folder / "tagged.png", photo_pixels(), icc=profile)
+    expected = np.array([40, 180, 90])
+    background: Path | str = "#28b45a"
+    if behind != "colour":
+        background = folder / "behind.png"
+        pixels = np.broadcast_to(expected.astype(np.uint8), (HEIGHT, WIDTH, 3))
+        images.write_image(background, pixels, icc=_profile(behind) if behind else None)
+        expected = _show(background)[0, 0].astype(int)
+    report = run(folder, image_path=folder / "tagged.png", background=background)
+    assert images.read_photo(report.output).icc == profile
+    # A saturated green of P3 lies outside sRGB and is cut off there.
+    shown = _show(report.output)[20, 60].astype(int)
+    np.testing.assert_allclose(shown, expected, atol=2)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.name != "posix", reason="needs /dev/full")

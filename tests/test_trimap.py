@@ -211,6 +211,40 @@ def test_a_mask_that_touches_the_border_is_not_eroded_there() -> None:
     np.testing.assert_array_equal(trimap.from_mask(np.ones((4, 9), bool), 3, 3), np.full((4, 9), 255))
 
 
+@pytest.mark.parametrize(("width", "core"), [(4, 2), (7, 3), (16, 8), (20, 10)])
+def test_convention_mask_parts_thinner_than_the_band_keep_their_inner_half(width: int, core: int) -> None:
+    mask = np.zeros((230, 90), bool)
+    mask[:, 30 : 30 + width] = True  # through both borders, which are no outlines
+    made = trimap.from_mask(mask)
+    first = 30 + (width - core + 1) // 2
+    expected = np.full(90, 128, np.uint8)
+    expected[:20] = expected[30 + width + 10 :] = 0
+    expected[first : first + core] = 255
+    np.testing.assert_array_equal(made, np.broadcast_to(expected, made.shape))
+
+
+def test_small_and_hairlike_parts_become_unknown_wholly() -> None:
+    mask = np.zeros((500, 123), bool)
+    mask[40:50, 40:60] = True  # 200 px
+    mask[:, 90:92] = True
+    assert (trimap.from_mask(mask)[mask] == 128).all()
+
+
+def test_a_thin_part_of_something_thick_becomes_unknown() -> None:
+    mask = np.zeros((130, 260), bool)
+    mask[20:110, 20:110] = True
+    mask[60:70, 110:240] = True
+    made = trimap.from_mask(mask)
+    assert made[65, 60] == 255
+    assert (made[60:70, 110:240] == 128).all()
+
+
+def test_a_trimap_made_of_a_mask_of_one_colour_is_refused_as_a_mask() -> None:
+    dim = trimap.from_mask(np.array([[20, 60, 3]], np.uint8))
+    with pytest.raises(BadInput, match=r"mask is all background \(black\); expected white \(above half\)"):
+        trimap.check_not_one_colour(dim, of_mask=True)
+
+
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.float32, np.int64])
 def test_convention_mask_of_every_type_means_the_same(dtype: DTypeLike) -> None:
     mask = np.zeros((9, 14), dtype)

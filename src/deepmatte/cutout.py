@@ -1,5 +1,6 @@
 """The whole job from files to files: a photo and its trimap or mask in, a cutout with clean colours out."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -9,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from deepmatte import background as backgrounds
-from deepmatte import images, matting, trimap
+from deepmatte import images, matting, profiles, trimap
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.foreground import estimate_foreground
 from deepmatte.images import Photo
 from deepmatte.matting import MattingOptions
 from deepmatte.models import Model
 from deepmatte.outputs import show
-from deepmatte.pixels import AnyArray, Bytes, Floats, composite, to_bytes, to_unit, to_words
+from deepmatte.pixels import AnyArray, Bytes, Floats, lay_over, to_bytes, to_unit, to_words
 
 AnyPath = str | os.PathLike[str]
 Progress = Callable[[str, float], None]
@@ -47,6 +48,7 @@ class _Job:
     image: Path
     trimap: Path | None
     mask: Path | None
+    band_px: float | None  # how far a mask's outline may be off
     background: Path | str | None  # a picture, or the text of a colour
     output: Path
     alpha: Path | None
@@ -56,6 +58,10 @@ class _Job:
         if (self.trimap is None) == (self.mask is None):
             given = "neither" if self.trimap is None else "both"
             raise BadInput(f"a trimap or a mask is needed; {given} was given: choose one")
+        if self.band_px is not None and self.mask is None:
+            raise BadInput(
+                "band_px is given without a mask, but a trimap says itself what is unknown: leave it out"
+            )
         if isinstance(self.background, str):
             backgrounds.parse_colour(self.background)
         taken = {
@@ -72,11 +78,11 @@ class _Job:
         """Return the files to write."""
         return [path for path in (self.output, self.alpha, self.foreground) if path]
 
-    def check_targets(self, overwrite: bool) -> None:
-        """Raise BadOutput or BadInput unless every result can be written."""
+    def check_targets(self, overwrite: bool, size: tuple[int, ...] | None = None) -> None:
+        """Raise BadOutput or BadInput unless every result can be written. size: the photo's, once known."""
         for path in self.targets():
             transparent = path == self.output and self.background is None
-            images.check_output(path, overwrite, needs_alpha=transparent)
+            images.check_output(path, overwrite, needs_alpha=transparent, size=size)
 
 
 def cut(
@@ -85,6 +91,7 @@ def cut(
     output_path: AnyPath | None = None,
     *,
     mask_path: AnyPath | None = None,
+    band_px: float | None = None,
     alpha_path: AnyPath | None = None,
     foreground_path: AnyPath | None = None,
     background: AnyPath | None = None,
@@ -96,20 +103,23 @@ def cut(
 ) -> CutReport:
     """Cut the foreground out of a photo and write it with transparency, or on a new background.
 
-    Either a trimap or a mask (an outline without soft edges, from which a trimap is made) is needed.
+    Either a trimap or a mask (an outline without soft edges, from which a trimap is made) is needed. band_px:
+    how far a mask's outline may be off, in pixels to either side (10 unless given).
     output_path: `<photo>-cutout.png` beside the photo unless given. alpha_path and foreground_path, where
     given, get the alpha as a grey picture and the foreground's opaque colours. background: "#rrggbb",
     "#rgb", a basic CSS colour name, or a picture, which is scaled to cover and cropped to the photo's size.
-    Bit depth and colour profile are the photo's. A photo that is transparent in places stays so there: the
-    alpha is multiplied by its own. progress is called with the step's name and the share of it that is done.
+    Bit depth and colour profile are the photo's; the background looks in it as it did in its own. A photo
+    that is transparent in places stays so there: the alpha is multiplied by its own. progress is called with
+    the step's name and the share of it that is done.
 
-    Raises BadInput, BadOutput or ModelUnavailable; then no new file is left.
+    Raises BadInput, BadOutput or ModelUnavailable; then no new file is left, and none was replaced.
     """
     image = Path(image_path)
     job = _Job(
         image=image,
         trimap=_path(trimap_path),
         mask=_path(mask_path),
+        band_px=band_px,
         background=_background(background),
         output=_path(output_path) or image.parent / f"{image.stem}-cutout.png",
         alpha=_path(alpha_path),
@@ -150,6 +160,7 @@ class _Work:
         started = time.perf_counter()
         self.tell("reading", 0)
         photo = images.read_photo(job.image, self.max_pixels)
+        job.check_targets(self.overwrite, photo.pixels.shape)
         known = self.read_trimap(job, photo)
         backdrop = self.read_background(job, photo)
         needs_model = trimap.has_unknown(known)
@@ -172,7 +183,7 @@ class _Work:
             unknown_share=float(np.mean(known == trimap.UNKNOWN)),
             model=model.spec.name if model else None,
             seconds=time.perf_counter() - started,
-            notes=_notes(photo, known),
+            notes=_notes(photo, known, "mask" if job.mask else "trimap"),
         )
 
     def tell_tiles(self, done: int, total: int) -> None:
@@ -187,21 +198,25 @@ class _Work:
             trimap.check_not_one_colour(known)
             return known
         mask = images.read_map(job.mask or "", self.max_pixels)
-        trimap.check_size(mask.shape, photo.pixels.shape, photo.turned)
-        if mask.min() == mask.max():
-            raise BadInput("mask has one colour; expected white where the foreground is, and black elsewhere")
-        return trimap.from_mask(mask)
+        trimap.check_size(mask.shape, photo.pixels.shape, photo.turned, "mask")
+        band_px = trimap.BAND_PX if job.band_px is None else job.band_px
+        known = trimap.from_mask(mask, band_px, band_px)
+        trimap.check_not_one_colour(known, of_mask=True)
+        return known
 
     def read_background(self, job: _Job, photo: Photo) -> Floats | None:
-        """Return a colour (3,) or a picture of the photo's size (H, W, 3), white where it is see-through."""
+        """Return a colour (3,) or a picture of the photo's size (H, W, 3), white where it is see-through, in
+        the photo's profile.
+        """
         if job.background is None:
             return None
         if isinstance(job.background, str):
-            return backgrounds.parse_colour(job.background)
+            colour = to_words(backgrounds.parse_colour(job.background))
+            return to_unit(profiles.convert(colour[None, None], None, photo.icc)).reshape(3)
         picture = images.read_photo(job.background, self.max_pixels)
-        pixels = to_unit(picture.pixels)
+        pixels = to_unit(profiles.convert(picture.pixels, picture.icc, photo.icc))
         if picture.alpha is not None:
-            pixels = composite(pixels, np.ones(3, np.float32), to_unit(picture.alpha))
+            pixels = lay_over(pixels, np.ones(3, np.float32), to_unit(picture.alpha))
         return backgrounds.cover(pixels, *photo.pixels.shape[:2])
 
 
@@ -243,32 +258,32 @@ def _on(backdrop: Floats, foreground: AnyArray, alpha: Floats) -> AnyArray:
     for top in range(0, len(alpha), _STRIP_ROWS):
         rows = slice(top, top + _STRIP_ROWS)
         behind = backdrop[rows] if backdrop.ndim == 3 else backdrop
-        result[rows] = to_type(composite(to_unit(foreground[rows]), behind, alpha[rows]))
+        result[rows] = to_type(lay_over(to_unit(foreground[rows]), behind, alpha[rows]))
     return result
 
 
 def _write(results: list[_Result], overwrite: bool) -> None:
-    """Write all results. If one cannot be written, those before it that are new are removed again."""
-    new: list[Path] = []
-    try:
-        for result in results:
-            is_new = not result.path.exists()
-            images.write_image(result.path, result.pixels, result.alpha, result.icc, overwrite)
-            if is_new:
-                new.append(result.path)
-    except BaseException:
-        for path in new:
-            path.unlink(missing_ok=True)
-        raise
+    """Write all results. They appear once all are written; if one cannot be, none does."""
+    with contextlib.ExitStack() as stack:
+        for each in results:
+            stack.enter_context(images.image_file(each.path, each.pixels, each.alpha, each.icc, overwrite))
 
 
-def _notes(photo: Photo, known: Bytes) -> tuple[str, ...]:
-    """Return what is odd about the inputs, though they could be used."""
+def _notes(photo: Photo, known: Bytes, name: str) -> tuple[str, ...]:
+    """Return what is odd about the inputs, though they could be used. name: where `known` comes from."""
     notes = []
     if not trimap.has_unknown(known):
         notes.append(matting.NOTHING_UNKNOWN)
-    if np.all(known == trimap.UNKNOWN):
-        notes.append("trimap is unknown everywhere: the result is a guess; paint what is certain")
+    has_foreground, has_background = (
+        bool(np.any(known == value)) for value in (trimap.FOREGROUND, trimap.BACKGROUND)
+    )
+    advice = "make band_px smaller" if name == "mask" else "paint what is certain"
+    if not (has_foreground or has_background):
+        notes.append(f"{name} is unknown everywhere: the result is a guess; {advice}")
+    elif not has_foreground:
+        notes.append(f"{name} says of no pixel that it is foreground: alpha may be too low; {advice}")
+    elif not has_background:
+        notes.append(f"{name} says of no pixel that it is background: alpha may be too high; {advice}")
     if photo.alpha is not None:
         notes.append("photo is transparent in places: the alpha was multiplied by its own")
     return tuple(notes)

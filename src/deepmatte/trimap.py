@@ -18,6 +18,8 @@ Bools = NDArray[np.bool_]
 
 _LOW, _HIGH = 0.1, 0.9  # shares of the type's range; room for JPEG noise and anti-aliasing
 _SURE = 0.02
+BAND_PX = 10  # how far a mask's outline may be off, to either side
+_THICK_PX = 2  # from its outline to its middle: what is thinner may be off by its own width
 _CHANNEL_SPREAD = (
     0.1  # how far the channels of a grey map saved as colour may differ, as a share of the range
 )
@@ -32,7 +34,7 @@ def parse(array: AnyArray) -> Bytes:
     255 (for uint16 65535), for floats and booleans 1.
     Raises BadInput for other shapes and types, values outside the range, NaN, colours and transparency.
     """
-    levels, top = _levels(one_channel(array, "trimap"), "trimap")
+    levels, top = _levels(one_channel(np.asarray(array), "trimap"), "trimap")
     if levels.dtype.kind in "iu" and int(levels.max()) <= 2:
         return np.array([BACKGROUND, UNKNOWN, FOREGROUND], np.uint8)[levels]
     trimap = np.full(levels.shape, UNKNOWN, np.uint8)
@@ -74,7 +76,7 @@ def _levels(array: AnyArray, name: str) -> tuple[AnyArray, int]:
         return array.astype(np.float32), 1
     if kind not in "iuf":
         raise BadInput(f"{name} is {array.dtype}; expected whole numbers or floats in [0, 1]")
-    top = 1 if kind == "f" else 65535 if array.dtype == np.uint16 else 255
+    top = 1 if kind == "f" else 65535 if kind == "u" and array.itemsize == 2 else 255
     lowest, highest = float(array.min()), float(array.max())
     if not (lowest >= 0 and highest <= top):
         raise BadInput(
@@ -85,19 +87,23 @@ def _levels(array: AnyArray, name: str) -> tuple[AnyArray, int]:
 
 
 def check_size(
-    trimap_shape: tuple[int, ...], image_shape: tuple[int, ...], rotated_by_exif: bool = False
+    trimap_shape: tuple[int, ...],
+    image_shape: tuple[int, ...],
+    rotated_by_exif: bool = False,
+    name: str = "trimap",
 ) -> None:
     """Raise BadInput unless both shapes (height, width, ...) have the same height and width.
 
-    rotated_by_exif: the image's sides were swapped by its EXIF orientation when it was read.
+    rotated_by_exif: the image's sides were swapped by its EXIF orientation when it was read; name: what to
+    call the first in an error.
     """
     trimap_size, image_size = trimap_shape[:2], image_shape[:2]
     if trimap_size == image_size:
         return
-    message = f"trimap is {_size(trimap_size)} but the image is {_size(image_size)}; they must match"
+    message = f"{name} is {_size(trimap_size)} but the image is {_size(image_size)}; they must match"
     if trimap_size == image_size[::-1]:
         message += (
-            ": the image's EXIF orientation turns it by 90°, so turn the trimap too"
+            f": the image's EXIF orientation turns it by 90°, so turn the {name} too"
             if rotated_by_exif
             else ": the sides are swapped, so turn one of them by 90°"
         )
@@ -108,16 +114,19 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} × {shape[0]} px"
 
 
-def check_not_one_colour(trimap: Bytes) -> None:
+def check_not_one_colour(trimap: Bytes, of_mask: bool = False) -> None:
     """Raise BadInput for a trimap that is wholly foreground or wholly background: nothing is asked.
 
-    A wholly unknown one passes.
+    A wholly unknown one passes. of_mask: it was made from a mask.
     """
+    given, advice = (
+        ("mask", "white (above half) where the foreground is, and black elsewhere")
+        if of_mask
+        else ("trimap", "black, white and grey areas: paint the unknown band grey")
+    )
     for value, name in ((BACKGROUND, "background (black)"), (FOREGROUND, "foreground (white)")):
         if bool(np.all(trimap == value)):
-            raise BadInput(
-                f"trimap is all {name}; expected black, white and grey areas: paint the unknown band grey"
-            )
+            raise BadInput(f"{given} is all {name}; expected {advice}")
 
 
 def has_unknown(trimap: Bytes) -> bool:
@@ -125,19 +134,41 @@ def has_unknown(trimap: Bytes) -> bool:
     return bool(np.any(trimap == UNKNOWN))
 
 
-def from_mask(mask: AnyArray, inner_px: float = 10, outer_px: float = 10) -> Bytes:
+def from_mask(mask: AnyArray, inner_px: float = BAND_PX, outer_px: float = BAND_PX) -> Bytes:
     """Make a trimap whose unknown band runs along a mask's outline.
 
     mask: (H, W), (H, W, 1), or grey saved as colour; bool, integers holding only 0 and 1, uint8, uint16 or
     floats in [0, 1]; above half is foreground. inner_px, outer_px: how far the band reaches into the
     foreground and out of it. The picture's border is no outline: a mask touching it is not eroded there.
+    A pole or a leg that lies alone and is nowhere thick enough to keep a core keeps its inner half; only
+    parts of at most (2 · inner_px)² px, or 2 px thick, become wholly unknown.
     Raises BadInput for a mask or widths that cannot be used.
     """
-    levels, top = _levels(one_channel(mask, "mask"), "mask")
+    levels, top = _levels(one_channel(np.asarray(mask), "mask"), "mask")
     if levels.dtype.kind in "iu" and int(levels.max()) <= 1:
         top = 1
     is_foreground = levels > top / 2
-    return _with_band(is_foreground, ~is_foreground, inner_px, outer_px)
+    trimap = _with_band(is_foreground, ~is_foreground, inner_px, outer_px)
+    _keep_cores(trimap, is_foreground, inner_px)
+    return trimap
+
+
+def _keep_cores(trimap: Bytes, is_foreground: Bools, inner_px: float) -> None:
+    """Mark the inner half of every large part of the foreground of which the band left nothing known."""
+    from scipy import ndimage
+
+    parts, count = ndimage.label(is_foreground, np.ones((3, 3)))
+    areas = np.bincount(parts.ravel(), minlength=count + 1)
+    is_lost = areas > (2 * inner_px) ** 2
+    is_lost[0] = False  # the background
+    is_lost[parts[trimap == FOREGROUND]] = False
+    places = ndimage.find_objects(parts) if is_lost.any() else []
+    for part in np.flatnonzero(is_lost):
+        # One pixel around it belongs to others; beyond the picture's border there is no outline.
+        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in places[part - 1])
+        depth = ndimage.distance_transform_edt(parts[box] == part)
+        if depth.max() >= _THICK_PX:
+            trimap[box][depth > depth.max() / 2] = FOREGROUND
 
 
 def from_alpha(alpha: AnyArray, inner_px: float = 0, outer_px: float = 0) -> Bytes:

@@ -5,12 +5,13 @@ said in one line; 2: wrong use; 130: interrupted.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from deepmatte.cli import benchmark, corpus, cutout, evaluation, robustness, study, training
-from deepmatte.cli.console import add_commands
+from deepmatte.cli.console import add_commands, name_flags
 from deepmatte.errors import MatteError
 from deepmatte.version import __version__
 
@@ -28,29 +29,42 @@ _COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code. Wrong use and --help end in SystemExit, as argparse does."""
     parser = _parser()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names may hold what a terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     arguments = parser.parse_args(argv)
     # An empty name would stand for the current folder; it is a variable of the shell that was not set.
     if empty := [name for name, value in vars(arguments).items() if value in ("", [""])]:
         parser.error(f"{', '.join(empty)}: found an empty text; expected a name")
     try:
         code: int = arguments.handler(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started this
+            sys.stdout.flush()
         return code
     except MatteError as error:
         return _fail(str(error))
     except MemoryError:
         return _fail("not enough memory for a picture of this size; try a smaller one")
     except BrokenPipeError:  # whoever read our output has gone; nothing more can be said to them
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _drop_output()  # it is what could not be written: files are said by name, as a MatteError
+        return _fail(f"what was done is done, but it cannot be told: {error.strerror}")
     except KeyboardInterrupt:
         return 130
 
 
+def _drop_output() -> None:
+    """Let what is left in the output's buffer go nowhere, or Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(message: str) -> int:
-    """Say what is wrong in one line, with the flags' names for the library's."""
-    words = message.replace("max_pixels", "--max-megapixels").replace("allow overwriting", "add --overwrite")
-    print("deepmatte:", " ".join(words.split()), file=sys.stderr)
+    """Say what is wrong in one line."""
+    print("deepmatte:", " ".join(name_flags(message).split()), file=sys.stderr)
     return 1
 
 

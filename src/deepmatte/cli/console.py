@@ -13,6 +13,11 @@ from typing import Any
 from deepmatte.errors import MatteError
 
 _WIDEST = 10_000  # letters in a line of a table
+_FLAGS = {
+    "max_pixels": "--max-megapixels",
+    "allow overwriting": "add --overwrite",
+    "band_px": "--band",
+}
 _PATIENCE_S = 1.0  # what takes longer gets a progress bar
 
 
@@ -108,6 +113,13 @@ def names(text: str) -> list[str]:
     if all(parts):
         return parts
     raise argparse.ArgumentTypeError(f"{text!r} has an empty name; expected names with a comma between")
+
+
+def name_flags(message: str) -> str:
+    """Return what the library says with the flags' names for its own."""
+    for name, flag in _FLAGS.items():
+        message = message.replace(name, flag)
+    return message
 
 
 def print_table(

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import sys
 
-from deepmatte.cli.console import Command, chosen_options, positive, print_json, progress_bar
+from deepmatte.cli.console import Command, chosen_options, name_flags, positive, print_json, progress_bar
 
 MAX_MEGAPIXELS = 300
 
@@ -16,6 +16,12 @@ def _add_cut(command: argparse.ArgumentParser) -> None:
         "--trimap", metavar="T", help="white: foreground, black: background, grey: to be found"
     )
     known.add_argument("--mask", metavar="M", help="white: foreground, black: background, edges rough")
+    command.add_argument(
+        "--band",
+        metavar="PX",
+        type=positive,
+        help="how far the mask's outline may be off, to either side (default: 10)",
+    )
     command.add_argument(
         "--output", "-o", metavar="O", help="the cutout (default: IMAGE-cutout.png beside it)"
     )
@@ -52,16 +58,17 @@ def _cut(arguments: argparse.Namespace) -> int:
             arguments.trimap,
             arguments.output,
             mask_path=arguments.mask,
+            band_px=arguments.band,
             alpha_path=arguments.alpha_output,
             foreground_path=arguments.foreground_output,
             background=arguments.background,
             options=chosen_options(arguments),
             overwrite=arguments.overwrite,
-            max_pixels=int(arguments.max_megapixels * 1e6),
+            max_pixels=int(min(arguments.max_megapixels * 1e6, sys.maxsize)),
             progress=progress,
         )
     for note in report.notes:
-        print("deepmatte: note:", note, file=sys.stderr)
+        print("deepmatte: note:", name_flags(note), file=sys.stderr)
     if arguments.json:
         print_json(dataclasses.asdict(report))
         return 0
