@@ -26,6 +26,7 @@ ROOMS = (
     "outputs",
     "processes",
     "sources",
+    "jpeg",
     "codec",
     "profiles",
     "images",

@@ -30,8 +30,3 @@ class Failure(Exception):
 )
 def test_an_error_is_one_line_that_can_be_printed(detail: str, said: str) -> None:
     assert codec.explain(Failure(detail)) == said
-
-
-def test_lines_of_an_error_have_no_blanks_around_them() -> None:
-    assert codec.lines(Failure(" a \n\n b\n")) == ["a", "b"]
-    assert codec.lines(ValueError("has no detail")) == []

@@ -278,22 +278,23 @@ def test_an_unknown_model_leaves_no_file(folder: Path) -> None:
     assert files(folder) == {"photo.png", "trimap.png"}
 
 
-@pytest.mark.parametrize("failing", ["a.png", "f.png"])
+@pytest.mark.parametrize("failing", [1, 2, 3])
 def test_if_one_result_fails_none_is_new_and_none_replaced(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    really_write = images.image_file
+    really_save, saved = images._save, []
 
-    def write(path: Path, *rest: Any) -> Any:
-        if path.name == failing:
+    def save(*rest: Any) -> None:
+        saved.append(1)
+        if len(saved) == failing:
             raise BadOutput("disk is full")
-        return really_write(path, *rest)
+        really_save(*rest)
 
     (folder / "photo-cutout.png").write_text("mine")
     (folder / "real.png").write_text("mine")
     (folder / "a.png").symlink_to(folder / "real.png")
     before = files(folder)
-    monkeypatch.setattr(images, "image_file", write)
+    monkeypatch.setattr(images, "_save", save)
     with pytest.raises(BadOutput, match="full"):
         run(folder, alpha_path=folder / "a.png", foreground_path=folder / "f.png", overwrite=True)
     assert files(folder) == before
@@ -309,6 +310,17 @@ def test_a_photo_too_long_for_a_format_is_refused_before_the_work(folder: Path) 
             progress=lambda step, share: told.append(step),
         )  # fmt: skip
     assert told == ["reading"]
+
+
+def test_a_broken_profile_is_said_by_its_file(folder: Path) -> None:
+    broken = bytearray(_profile("p3"))
+    broken[128:] = bytes(len(broken) - 128)  # the header is whole, and nothing else
+    images.write_image(folder / "broken.png", photo_pixels(), icc=bytes(broken))
+    images.write_image(folder / "p3.png", photo_pixels(), icc=_profile("p3"))
+    for photo, behind in (("broken.png", "p3.png"), ("p3.png", "broken.png"), ("broken.png", "photo.png")):
+        with pytest.raises(BadInput, match=r"broken\.png has a broken colour profile"):
+            run(folder, image_path=folder / photo, background=folder / behind)
+    run(folder, image_path=folder / "broken.png")  # nothing needs it there
 
 
 def _profile(name: str) -> bytes:

@@ -320,17 +320,32 @@ def test_convention_files_a_jpeg_damaged_in_its_middle_is_an_error(options: dict
     assert "\n" not in str(caught.value)
 
 
-def test_a_jpeg_with_an_odd_header_is_read_all_the_same(put: Put) -> None:
-    data = encoded(Image.fromarray(RGB), "JPEG")
-    scan = data.rindex(b"\xff\xda")
-    length = struct.unpack(">H", data[scan + 2 : scan + 4])[0]
-    odd = data[: scan + length - 1] + bytes(3) + data[scan + length + 2 :]  # as some telephones write it
-    revision = data.index(b"JFIF") + 5
-    for changed in (odd, data[:revision] + b"\x03" + data[revision + 1 :], data + b"more"):
-        assert changed != data
-        np.testing.assert_array_equal(
-            images.read_photo(put(changed)).pixels, images.read_photo(put(data)).pixels
-        )
+def odd_headers(data: bytes) -> dict[str, bytes]:
+    """The file as some cameras and programs write it."""
+    scan, revision, table = data.rindex(b"\xff\xda"), data.index(b"JFIF") + 5, data.index(b"\xff\xdb")
+    end = scan + 2 + struct.unpack(">H", data[scan + 2 : scan + 4])[0]
+    return {
+        "scan": data[: end - 3] + bytes(3) + data[end:],
+        "revision": data[:revision] + b"\x03" + data[revision + 1 :],
+        "strays": data[:table] + b"\0\0" + data[table:],
+        "no end": data.removesuffix(b"\xff\xd9"),
+        "more": data + b"more",
+    }
+
+
+@pytest.mark.parametrize("name", ["scan", "revision", "strays", "no end", "more"])
+def test_a_jpeg_with_an_odd_header_is_read_as_without_unless_it_is_damaged(name: str, put: Put) -> None:
+    picture = Image.fromarray(np.tile(RGB, (3, 3, 1)))
+    data = encoded(picture, "JPEG", quality=95)
+    odd = odd_headers(data)[name]
+    assert odd != data
+    np.testing.assert_array_equal(images.read_photo(put(odd)).pixels, images.read_photo(put(data)).pixels)
+    for broken in (with_noise(odd), odd[: int(0.7 * len(odd))]):
+        with pytest.raises(BadInput, match=r"damaged, cut short .*(Corrupt|premature)"):
+            images.read_photo(put(broken))
+    with pytest.raises(BadInput) as caught:  # nothing of it is left to be said of another file
+        images.read_photo(put(encoded(picture, "PNG")[:900]))
+    assert "Jpeg" not in str(caught.value)
 
 
 def test_a_tiff_with_tags_nobody_knows_is_read(put: Put) -> None:

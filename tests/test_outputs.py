@@ -96,6 +96,47 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
+def write_both(folder: Path, overwrite: bool = False) -> None:
+    with outputs.whole_files([folder / "a", folder / "b"], overwrite) as descriptors:
+        for descriptor in descriptors:
+            os.write(descriptor, b"new")
+
+
+def test_several_files_appear_together(tmp_path: Path) -> None:
+    with outputs.whole_files([tmp_path / "a", tmp_path / "b"]):
+        assert not {"a", "b"} & {path.name for path in tmp_path.iterdir()}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_if_one_of_several_cannot_be_none_appears(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("mine")
+    with pytest.raises(BadOutput, match="b exists already"):
+        write_both(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    with pytest.raises(KeyError), outputs.whole_files([tmp_path / "a", tmp_path / "b"], overwrite=True):
+        raise KeyError
+    assert (tmp_path / "b").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_if_one_of_several_is_taken_at_the_last_moment_the_others_go_again(tmp_path: Path) -> None:
+    both = [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(BadOutput, match="b exists already"), outputs.whole_files(both):
+        (tmp_path / "b").write_text("someone else's")
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    assert (tmp_path / "b").read_text() == "someone else's"
+
+
+def test_no_descriptor_stays_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    write_both(tmp_path)
+    for _ in range(3):
+        with pytest.raises(BadOutput):
+            write_both(tmp_path)
+    write_both(tmp_path, overwrite=True)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_name_of_the_longest_kind_can_be_written(tmp_path: Path) -> None:
     write(tmp_path / ("n" * 255))
 

@@ -51,10 +51,14 @@ def test_colours_come_back(dtype: type) -> None:
     assert np.abs(to_unit(back) - to_unit(pixels)).max() < 1 / 255
 
 
-def test_a_profile_that_is_none_is_one_line() -> None:
+@pytest.mark.parametrize("broken", [b"no profile", SRGB[:128] + bytes(len(SRGB) - 128)])
+@pytest.mark.parametrize("is_source", [False, True])
+def test_a_profile_that_is_none_is_one_line(broken: bytes, is_source: bool) -> None:
     with pytest.raises(BadInput, match="a colour profile cannot be used") as caught:
-        profiles.convert(RGB, None, b"no profile")
+        profiles.convert(RGB, *((broken, None) if is_source else (None, broken)))
     assert "\n" not in str(caught.value)
+    assert not profiles.is_usable(broken)
+    assert profiles.is_usable(SRGB)
 
 
 @pytest.mark.parametrize(("channels", "fits"), [(1, False), (3, True), (4, False)])

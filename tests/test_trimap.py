@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import DTypeLike
 from PIL import Image
+from scipy import ndimage
 
 from deepmatte import trimap
 from deepmatte.errors import BadInput
@@ -221,6 +222,32 @@ def test_convention_mask_parts_thinner_than_the_band_keep_their_inner_half(width
     expected[:20] = expected[30 + width + 10 :] = 0
     expected[first : first + core] = 255
     np.testing.assert_array_equal(made, np.broadcast_to(expected, made.shape))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cores_of_any_parts_are_their_inner_halves(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trimap, "_STRIP_ROWS", 17)
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(151, 203)), (9, 2 + seed))
+    mask = noise > np.quantile(noise, 0.75)
+    inner = 5
+    made = trimap.from_mask(mask, inner, 3)
+    depth = ndimage.distance_transform_edt(mask)
+    parts, count = ndimage.label(mask, np.ones((3, 3)))
+    for number in range(1, count + 1):
+        part = parts == number
+        core = part & (made == 255)
+        if (depth[part] > inner).any():
+            np.testing.assert_array_equal(core, part & (depth > inner))
+        elif part.sum() > 100 and depth[part].max() >= 2:
+            np.testing.assert_array_equal(core, part & (depth > depth[part].max() / 2))
+        else:
+            assert not core.any()
+
+
+def test_a_band_beyond_all_measure_leaves_nothing_known() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[10:30, 20:40] = True
+    assert (trimap.from_mask(mask, 1e200, 1e200) == 128).all()
 
 
 def test_small_and_hairlike_parts_become_unknown_wholly() -> None:

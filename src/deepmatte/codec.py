@@ -34,15 +34,10 @@ def claim_threads() -> None:
     _process_with_threads = os.getpid()
 
 
-def lines(error: Exception) -> list[str]:
-    """Return what libvips says of an error, line by line."""
-    return [line.strip() for line in str(getattr(error, "detail", "")).splitlines() if line.strip()]
-
-
 def explain(error: Exception) -> str:
     """Return why something failed, in one line that can be printed."""
     pyvips.vips_lib.vips_error_clear()  # else a text that is not UTF-8 would spoil the next error as well
-    said = lines(error)
+    said = [line.strip() for line in str(getattr(error, "detail", "")).splitlines() if line.strip()]
     cause = [line for line in said if line.startswith("system error: ")]  # such as a full disk
     text = (cause or said or ["no reason given"])[0].removeprefix("system error: ")
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:160]

@@ -1,6 +1,5 @@
 """The whole job from files to files: a photo and its trimap or mask in, a cutout with clean colours out."""
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from deepmatte import background as backgrounds
 from deepmatte import images, matting, profiles, trimap
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.foreground import estimate_foreground
-from deepmatte.images import Photo
+from deepmatte.images import Output, Photo
 from deepmatte.matting import MattingOptions
 from deepmatte.models import Model
 from deepmatte.outputs import show
@@ -112,7 +111,8 @@ def cut(
     that is transparent in places stays so there: the alpha is multiplied by its own. progress is called with
     the step's name and the share of it that is done.
 
-    Raises BadInput, BadOutput or ModelUnavailable; then no new file is left, and none was replaced.
+    Raises BadInput, BadOutput or ModelUnavailable; then no new file is left, and none was replaced unless
+    the system refused another at the very end.
     """
     image = Path(image_path)
     job = _Job(
@@ -171,7 +171,7 @@ class _Work:
         if photo.alpha is not None:
             alpha = alpha * to_unit(photo.alpha)
         self.tell("writing", 0)
-        _write(_results(job, photo, foreground, alpha, backdrop), self.overwrite)
+        images.write_images(_results(job, photo, foreground, alpha, backdrop), self.overwrite)
         self.tell("writing", 1)
         return CutReport(
             image=str(job.image),
@@ -212,37 +212,34 @@ class _Work:
             return None
         if isinstance(job.background, str):
             colour = to_words(backgrounds.parse_colour(job.background))
-            return to_unit(profiles.convert(colour[None, None], None, photo.icc)).reshape(3)
+            return to_unit(self.convert(colour[None, None], None, job, photo)).reshape(3)
         picture = images.read_photo(job.background, self.max_pixels)
-        pixels = to_unit(profiles.convert(picture.pixels, picture.icc, photo.icc))
+        pixels = to_unit(self.convert(picture.pixels, picture.icc, job, photo))
         if picture.alpha is not None:
             pixels = lay_over(pixels, np.ones(3, np.float32), to_unit(picture.alpha))
         return backgrounds.cover(pixels, *photo.pixels.shape[:2])
 
-
-@dataclass(frozen=True, eq=False)
-class _Result:
-    """One file to write: pixels (H, W) or (H, W, 3), and alpha (H, W) where it is transparent."""
-
-    path: Path
-    pixels: AnyArray
-    alpha: AnyArray | None = None
-    icc: bytes | None = None
+    def convert(self, pixels: AnyArray, icc: bytes | None, job: _Job, photo: Photo) -> AnyArray:
+        """Return the background's colours in the photo's profile. Raises BadInput for a broken profile."""
+        for profile, source in ((icc, job.background), (photo.icc, job.image)):
+            if icc != photo.icc and profile is not None and not profiles.is_usable(profile):
+                raise BadInput(f"{show(source or '')} has a broken colour profile; save it with another one")
+        return profiles.convert(pixels, icc, photo.icc)
 
 
 def _results(
     job: _Job, photo: Photo, foreground: AnyArray, alpha: Floats, backdrop: Floats | None
-) -> list[_Result]:
+) -> list[Output]:
     """Return what to write, in the photo's type. foreground: (H, W, 3) in that type; alpha: (H, W)."""
     matte = _like(photo, alpha)
     if backdrop is None:
-        results = [_Result(job.output, foreground, matte, photo.icc)]
+        results = [Output(job.output, foreground, matte, photo.icc)]
     else:
-        results = [_Result(job.output, _on(backdrop, foreground, alpha), None, photo.icc)]
+        results = [Output(job.output, _on(backdrop, foreground, alpha), None, photo.icc)]
     if job.alpha:
-        results.append(_Result(job.alpha, matte))
+        results.append(Output(job.alpha, matte))
     if job.foreground:
-        results.append(_Result(job.foreground, foreground, None, photo.icc))
+        results.append(Output(job.foreground, foreground, None, photo.icc))
     return results
 
 
@@ -260,13 +257,6 @@ def _on(backdrop: Floats, foreground: AnyArray, alpha: Floats) -> AnyArray:
         behind = backdrop[rows] if backdrop.ndim == 3 else backdrop
         result[rows] = to_type(lay_over(to_unit(foreground[rows]), behind, alpha[rows]))
     return result
-
-
-def _write(results: list[_Result], overwrite: bool) -> None:
-    """Write all results. They appear once all are written; if one cannot be, none does."""
-    with contextlib.ExitStack() as stack:
-        for each in results:
-            stack.enter_context(images.image_file(each.path, each.pixels, each.alpha, each.icc, overwrite))
 
 
 def _notes(photo: Photo, known: Bytes, name: str) -> tuple[str, ...]:

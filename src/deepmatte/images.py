@@ -4,10 +4,9 @@ Pixels are as stored in the file: uint8 or uint16, never converted between RGB p
 on. What each format keeps is in docs/conventions.md.
 """
 
-import contextlib
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
-from deepmatte import bitmap, codec, outputs, profiles, trimap
+from deepmatte import bitmap, codec, jpeg, outputs, profiles, trimap
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray, to_bytes, to_unit, turn_upright
@@ -32,9 +31,6 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("gif", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
     ("bmp", lambda head: head.startswith(b"BM")),
 )
-# What libjpeg warns of though all pixels are whole: oddities of headers that many cameras write. Of anything
-# else, such as runs of data that no code begins with, it warns too and goes on with grey.
-_HARMLESS = ("Invalid SOS parameters", "Warning: unknown JFIF revision", "Unknown Adobe color transform")
 _COLOURS = ("b-w", "grey16", "srgb", "rgb", "rgb16", "scrgb", "multiband", "cmyk")
 
 
@@ -74,6 +70,20 @@ class Photo:
     alpha: AnyArray | None
     icc: bytes | None
     turned: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """A picture file to write.
+
+    pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16; alpha: (H, W) of the same type; icc: a profile,
+    left out unless it is made for these channels.
+    """
+
+    path: str | os.PathLike[str]
+    pixels: AnyArray
+    alpha: AnyArray | None = None
+    icc: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +143,14 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
             if kind == "bmp":
                 return _decode_bitmap(file, head, name, max_pixels)
             try:
-                return _decode_with_vips(kind, file, name, max_pixels, "warning")
+                return _decode_with_vips(kind, file, name, max_pixels)
             except pyvips.Error as error:
-                if not _is_harmless(error):
+                if kind != "jpeg":
                     raise
-                return _decode_with_vips(kind, file, name, max_pixels, "error")
+                codec.explain(error)  # or the next one would be blamed for it
+                with open_source(path) as again:  # libvips has moved the first one's place
+                    tidied = io.BytesIO(jpeg.tidy(again.read()))
+                return _decode_with_vips(kind, tidied, name, max_pixels)
         except codec.ERRORS as error:
             raise BadInput(
                 f"{name} is damaged, cut short or of a kind that is not read ({codec.explain(error)});"
@@ -145,13 +158,6 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
             ) from error
         except OSError as error:
             raise BadInput(f"{name} cannot be read: {error.strerror}") from error
-
-
-def _is_harmless(error: pyvips.Error) -> bool:
-    """Return whether a reader has only warned of what leaves every pixel whole."""
-    pyvips.vips_lib.vips_error_clear()
-    lines = codec.lines(error)
-    return bool(lines) and all(line.removeprefix("VipsJpeg: ").startswith(_HARMLESS) for line in lines)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int, shown: str) -> None:
@@ -174,15 +180,16 @@ def _decode_bitmap(file: BinaryIO, head: bytes, shown: str, max_pixels: int) -> 
     return _Decoded(planes, picture.icc, 1)
 
 
-def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int, fail_on: str) -> _Decoded:
+def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int) -> _Decoded:
     codec.claim_threads()
     file.seek(0)
     if isinstance(file, io.BytesIO):
         source = pyvips.Source.new_from_memory(file.getvalue())
     else:
         source = pyvips.Source.new_from_descriptor(file.fileno())
-    # The loader is chosen by the first bytes, not by libvips, which has loaders for text and raw data.
-    image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on=fail_on)
+    # The loader is chosen by the first bytes, not by libvips, which has loaders for text and raw data. Of
+    # JPEG data that make no sense it only warns, and goes on with grey.
+    image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on="warning")
     _check_pixels(image.width, image.height, max_pixels, shown)
     is_cmyk = image.interpretation == "cmyk"
     is_known = image.coding == "none" and image.interpretation in _COLOURS
@@ -246,32 +253,25 @@ def write_image(
     left out unless it is made for these channels. WebP and JPEG get 8 bits, rounded.
     Raises BadOutput and BadInput as `check_output` does, and where the disk is full.
     """
-    with image_file(path, pixels, alpha, icc, overwrite):
-        pass
+    write_images([Output(path, pixels, alpha, icc)], overwrite)
 
 
-@contextlib.contextmanager
-def image_file(
-    path: str | os.PathLike[str],
-    pixels: AnyArray,
-    alpha: AnyArray | None = None,
-    icc: bytes | None = None,
-    overwrite: bool = False,
-) -> Iterator[None]:
-    """Write a picture as `write_image` does, but let it appear only when the block ends well: for several
-    files that are to appear together or not at all.
+def write_images(pictures: Sequence[Output], overwrite: bool = False) -> None:
+    """Write several pictures as `write_image` does one. All appear once all are written, or none does (but
+    see outputs.whole_files).
     """
-    check_output(path, overwrite, needs_alpha=alpha is not None)
-    kind = _format(path)
-    _check_arrays(pixels, alpha)
-    _check_sides(pixels.shape, kind, show(path))
+    for each in pictures:
+        check_output(each.path, overwrite, each.alpha is not None)
+        _check_arrays(each.pixels, each.alpha)
+        _check_sides(each.pixels.shape, _format(each.path), show(each.path))
     codec.claim_threads()
-    with outputs.whole_file(path, overwrite) as descriptor:
-        try:
-            _save(pixels, alpha, icc, kind, pyvips.Target.new_to_descriptor(descriptor), {})
-        except codec.ERRORS as error:
-            raise BadOutput(f"{show(path)} cannot be written: {codec.explain(error)}") from error
-        yield
+    with outputs.whole_files([each.path for each in pictures], overwrite) as descriptors:
+        for each, descriptor in zip(pictures, descriptors, strict=True):
+            target = pyvips.Target.new_to_descriptor(descriptor)
+            try:
+                _save(each.pixels, each.alpha, each.icc, _format(each.path), target, {})
+            except codec.ERRORS as error:
+                raise BadOutput(f"{show(each.path)} cannot be written: {codec.explain(error)}") from error
 
 
 def encode_image(

@@ -9,7 +9,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deepmatte.errors import BadOutput
@@ -47,29 +48,92 @@ def whole_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterato
     Raises BadOutput where the system refuses, and where the path exists (checked again at the very end)
     unless overwrite.
     """
-    check_target(path, overwrite)
-    shown = show(path)
+    with whole_files([path], overwrite) as descriptors:
+        yield descriptors[0]
+
+
+@contextlib.contextmanager
+def whole_files(paths: Sequence[str | os.PathLike[str]], overwrite: bool = False) -> Iterator[list[int]]:
+    """Yield as many descriptors; when the block ends well, all files appear, one right after the other.
+
+    As `whole_file` otherwise. Where the system refuses one of them at the very end, those that are new are
+    removed again; what has been replaced by then stays so.
+    """
+    halves: list[_Half] = []
     try:
-        target = Path(os.path.realpath(path))
-        temporary = _beside(target)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o666)
-    except (OSError, ValueError) as error:
-        raise _failed(shown, error) from error
-    try:
+        for path in paths:
+            check_target(path, overwrite)
+            halves.append(_Half.open(path))
         try:
-            _copy_permissions(target, temporary)
-            yield descriptor
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _publish(temporary, target, overwrite)
-    except FileExistsError:
-        raise _exists(shown) from None
-    except OSError as error:
-        raise _failed(shown, error) from error
+            yield [half.descriptor for half in halves]
+        except OSError as error:
+            raise _failed(", ".join(half.shown for half in halves), error) from error
+        for half in halves:
+            half.finish()
+        _publish_all(halves, overwrite)
     finally:
-        temporary.unlink(missing_ok=True)
+        for half in halves:
+            half.drop()
+
+
+@dataclass
+class _Half:
+    """A file that is being written: where it is to be, how that is shown, where it is meanwhile."""
+
+    target: Path
+    shown: str
+    temporary: Path
+    descriptor: int  # -1 once it is closed
+
+    @staticmethod
+    def open(path: str | os.PathLike[str]) -> "_Half":
+        shown = show(path)
+        try:
+            target = Path(os.path.realpath(path))
+            temporary = _beside(target)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            half = _Half(target, shown, temporary, os.open(temporary, flags, 0o666))
+        except (OSError, ValueError) as error:
+            raise _failed(shown, error) from error
+        _copy_permissions(target, temporary)
+        return half
+
+    def finish(self) -> None:
+        """Have all of it on the disk."""
+        try:
+            os.fsync(self.descriptor)
+        except OSError as error:
+            raise _failed(self.shown, error) from error
+        finally:
+            self._close()
+
+    def drop(self) -> None:
+        """Leave nothing behind at the temporary place."""
+        self._close()
+        self.temporary.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _publish_all(halves: Sequence[_Half], overwrite: bool) -> None:
+    new: list[Path] = []
+    try:
+        for half in halves:
+            is_new = not half.target.exists()
+            try:
+                _publish(half.temporary, half.target, overwrite)
+            except FileExistsError:
+                raise _exists(half.shown) from None
+            except OSError as error:
+                raise _failed(half.shown, error) from error
+            new += [half.target] if is_new else []
+    except BaseException:
+        for target in new:
+            target.unlink(missing_ok=True)
+        raise
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes, overwrite: bool = False) -> None:
@@ -118,11 +182,12 @@ def make_folder(folder: Path) -> None:
         raise BadOutput(f"the folder {show(folder)} cannot be made: {reason}") from error
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove what processes that were killed left half-written in a folder; nobody may be writing there."""
-    for path in folder.glob(_PART.format("*")):
-        with contextlib.suppress(OSError):
-            path.unlink()
+def remove_parts(*folders: Path) -> None:
+    """Remove what processes that were killed left half-written in folders; nobody may be writing there."""
+    for folder in folders:
+        for path in folder.glob(_PART.format("*")):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _beside(target: Path) -> Path:

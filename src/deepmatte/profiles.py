@@ -1,5 +1,7 @@
 """Colour profiles: which fits, and how colours come from one to another. Not: files."""
 
+from typing import Any
+
 import numpy as np
 import pyvips
 
@@ -29,25 +31,42 @@ def convert(pixels: AnyArray, icc: bytes | None, wanted: bytes | None) -> AnyArr
     """Return colours as another RGB profile has them; profiles of None are sRGB.
 
     pixels: (H, W, 3), uint8 or uint16. Returned as they are where the profiles are the same, else as uint16,
-    relative to white. Raises BadInput for a profile that cannot be used.
+    relative to white. Raises BadInput for a profile that is not usable.
     """
     if icc == wanted:
         return pixels
+    if not all(profile is None or is_usable(profile) for profile in (icc, wanted)):
+        raise BadInput("a colour profile cannot be used: save the picture with another one")
     codec.claim_threads()
     image = codec.to_vips(pixels).copy(interpretation="srgb" if pixels.dtype == np.uint8 else "rgb16")
+    if icc:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    seen = image.icc_import(embedded=icc is not None, input_profile="srgb", pcs="xyz", intent="relative")
+    return np.asarray(_export(seen, wanted).numpy())
+
+
+def is_usable(icc: bytes) -> bool:
+    """Return whether colours can be brought to an RGB profile.
+
+    From a broken one, libvips brings them as if they were sRGB, and says nothing.
+    """
+    codec.claim_threads()
+    dot = codec.to_vips(np.full((1, 1, 3), 128, np.uint8)).copy(interpretation="srgb")
     try:
-        if icc:
-            image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-        seen = image.icc_import(embedded=icc is not None, input_profile="srgb", pcs="xyz", intent="relative")
-        seen = seen.copy()
-        if wanted:
-            seen.set_type(pyvips.GValue.blob_type, "icc-profile-data", wanted)
-        target = {} if wanted else {"output_profile": "srgb"}
-        return np.asarray(seen.icc_export(depth=16, intent="relative", **target).numpy())
+        _export(dot.icc_import(input_profile="srgb", pcs="xyz"), icc).numpy()
     except codec.ERRORS as error:
-        raise BadInput(
-            f"a colour profile cannot be used ({codec.explain(error)}); save the picture with another one"
-        ) from error
+        codec.explain(error)  # or the next one would be blamed for it
+        return False
+    return True
+
+
+def _export(seen: Any, wanted: bytes | None) -> Any:
+    """Return an image in CIE XYZ as 16 bit values of a profile, of sRGB if none is given."""
+    if wanted is None:
+        return seen.icc_export(output_profile="srgb", depth=16, intent="relative")
+    tagged = seen.copy()
+    tagged.set_type(pyvips.GValue.blob_type, "icc-profile-data", wanted)
+    return tagged.icc_export(depth=16, intent="relative")
 
 
 def fitting(icc: bytes | None, channels: int) -> bytes | None:

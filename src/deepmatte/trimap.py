@@ -19,6 +19,7 @@ Bools = NDArray[np.bool_]
 _LOW, _HIGH = 0.1, 0.9  # shares of the type's range; room for JPEG noise and anti-aliasing
 _SURE = 0.02
 BAND_PX = 10  # how far a mask's outline may be off, to either side
+_STRIP_ROWS = 512
 _THICK_PX = 2  # from its outline to its middle: what is thinner may be off by its own width
 _CHANNEL_SPREAD = (
     0.1  # how far the channels of a grey map saved as colour may differ, as a share of the range
@@ -159,16 +160,33 @@ def _keep_cores(trimap: Bytes, is_foreground: Bools, inner_px: float) -> None:
 
     parts, count = ndimage.label(is_foreground, np.ones((3, 3)))
     areas = np.bincount(parts.ravel(), minlength=count + 1)
-    is_lost = areas > (2 * inner_px) ** 2
+    reach = min(inner_px, sum(trimap.shape))
+    is_lost = areas > (2 * reach) ** 2
     is_lost[0] = False  # the background
     is_lost[parts[trimap == FOREGROUND]] = False
-    places = ndimage.find_objects(parts) if is_lost.any() else []
-    for part in np.flatnonzero(is_lost):
-        # One pixel around it belongs to others; beyond the picture's border there is no outline.
-        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in places[part - 1])
-        depth = ndimage.distance_transform_edt(parts[box] == part)
-        if depth.max() >= _THICK_PX:
-            trimap[box][depth > depth.max() / 2] = FOREGROUND
+    if not is_lost.any():
+        return
+    places = np.flatnonzero(is_lost[parts])
+    depths = _depths(is_foreground, math.ceil(reach) + 1).ravel()[places]
+    deepest = np.zeros(count + 1, np.float32)
+    owners = parts.ravel()[places]
+    np.maximum.at(deepest, owners, depths)
+    is_core = (depths > deepest[owners] / 2) & (deepest[owners] >= _THICK_PX)
+    trimap.ravel()[places[is_core]] = FOREGROUND
+
+
+def _depths(mask: Bools, most_px: int) -> Floats:
+    """Return how far each pixel lies from the next outside the mask, exact up to most_px. A strip at a time,
+    as the transform takes forty times the strip's memory.
+    """
+    from scipy import ndimage
+
+    depths = np.empty(mask.shape, np.float32)
+    for top in range(0, len(mask), _STRIP_ROWS):
+        first, last = max(top - most_px, 0), min(top + _STRIP_ROWS, len(mask))
+        strip = ndimage.distance_transform_edt(mask[first : last + most_px])
+        depths[top:last] = strip[top - first : last - first]
+    return depths
 
 
 def from_alpha(alpha: AnyArray, inner_px: float = 0, outer_px: float = 0) -> Bytes:
@@ -208,6 +226,7 @@ def dilate(mask: Bools, radius_px: float) -> Bools:
     height, width = mask.shape
     if radius_px < 1 or mask.size == 0:
         return mask.copy()
+    radius_px = min(radius_px, height + width)  # whose square is a number
     across = _distance_in_row(mask, limit=math.floor(min(radius_px, width)))
     grown = np.zeros_like(mask)
     for down in range(min(math.floor(radius_px), height - 1) + 1):

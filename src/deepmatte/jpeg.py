@@ -1,0 +1,38 @@
+"""JPEG headers as they ought to be, for a reader that takes every oddity for damage. Not: pixels.
+
+libjpeg warns of the first oddity only, and warns of damaged pixels as well: who wants to hear of those must
+not give it any others. Markers are those of ITU-T T.81, table B.1.
+"""
+
+_START_OF_SCAN, _JFIF = 0xDA, 0xE0
+_SEQUENTIAL = (0xC0, 0xC1)  # frames whose scans hold all 64 coefficients at once
+_ALONE = range(0xD0, 0xD8)  # restart markers: no segment follows
+_END = b"\xff\xd9"
+
+
+def tidy(content: bytes) -> bytes:
+    """Return a JPEG file without the oddities that cameras and programs write before its pixels.
+
+    Bytes between segments go; a JFIF revision that nobody knows becomes 1.1, and the parameters of a
+    sequential scan what they have to be; a missing end mark is added. The pixels' data stay as they are, and
+    so does a file that has none.
+    """
+    kept = bytearray(content[:2])
+    at, is_sequential = 2, False
+    while 0 <= (at := content.find(b"\xff", at)) < len(content) - 3:
+        marker = content[at + 1]
+        if marker in (0x00, 0xFF) or marker in _ALONE:
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        segment = bytearray(content[at:end])
+        if marker == _JFIF and segment[4:9] == b"JFIF\0":
+            segment[9:11] = b"\x01\x01"
+        is_sequential = is_sequential or marker in _SEQUENTIAL
+        if marker == _START_OF_SCAN:
+            if is_sequential:
+                segment[-3:] = b"\x00\x3f\x00"
+            return bytes(kept + segment) + content[end:] + _END
+        kept += segment
+        at = end
+    return content
