@@ -277,9 +277,14 @@ def test_training_begins_anew_where_it_ended_before_its_first_checkpoint(
     pytest.importorskip("torch")
     corpus = str(write_corpus(folder / "corpus"))
     (folder / "run" / "scenes").mkdir(parents=True)
+    for name in (".deepmatte-0123456789ab.part", "last.pt.0123456789ab.000", "best.pt"):
+        (folder / "run" / name).write_bytes(b"half of it")
     command = ["train", "smoke", "--corpus", corpus, "--output", "run", "--resume", "--steps", "1"]
     assert cli.main([*command, "--workers", "0", "--no-tensorboard"]) == 0
     assert "run holds no checkpoint yet; the run begins anew" in capsys.readouterr().err
+    assert not list((folder / "run").glob(".*"))
+    assert cli.main([*command[:4], "--output", "x" * 300]) == 1
+    assert "name another folder" in capsys.readouterr().err
 
 
 def test_training_reads_several_corpora_but_for_the_groups_left_out(
@@ -359,6 +364,7 @@ def test_names_that_a_terminal_cannot_show_are_no_traceback(folder: Path, encodi
         done = _run(repr(arguments), PYTHONIOENCODING=encoding)
         assert done.stderr == ""
         assert done.returncode == 0
+        assert Path(json.loads(done.stdout)["output"]).suffix == ".png"
 
 
 def test_no_number_of_megapixels_is_too_large(folder: Path) -> None:

@@ -1,5 +1,8 @@
+import contextlib
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -38,6 +41,25 @@ def test_a_state_of_another_program_is_refused(tmp_path: Path, told: object) -> 
     torch.save({"layout": 2, "state": told}, tmp_path / "last.pt")
     with pytest.raises(BadInput, match="written by another program or version"):
         checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_no_damage_is_a_traceback(tmp_path: Path, zipped: bool) -> None:
+    held = {"layout": 2, "state": {"recipe": "smoke"}, "network": {"w": torch.arange(30.0)}}
+    torch.save(held, tmp_path / "last.pt", _use_new_zipfile_serialization=zipped)
+    whole = (tmp_path / "last.pt").read_bytes()
+    rng = np.random.default_rng(0)
+    for number in range(300):
+        broken = bytearray(whole)
+        at = int(rng.integers(len(whole)))
+        if number % 2:
+            broken = broken[:at]
+        else:
+            broken[at] ^= 1 << int(rng.integers(8))
+        (tmp_path / "last.pt").write_bytes(broken)
+        with contextlib.suppress(BadInput), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            checkpoint.load(tmp_path)
 
 
 def test_a_list_is_no_checkpoint(tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ said in one line; 2: wrong use; 130: interrupted.
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Sequence
 
 from deepmatte.cli import benchmark, corpus, cutout, evaluation, robustness, study, training
-from deepmatte.cli.console import add_commands, name_flags
+from deepmatte.cli.console import add_commands, drop_output, flush, name_flags
 from deepmatte.errors import MatteError
 from deepmatte.version import __version__
 
@@ -38,28 +37,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"{', '.join(empty)}: found an empty text; expected a name")
     try:
         code: int = arguments.handler(arguments)
-        if sys.stdout is not None:  # closed by whoever started this
-            sys.stdout.flush()
+        flush()
         return code
     except MatteError as error:
         return _fail(str(error))
     except MemoryError:
         return _fail("not enough memory for a picture of this size; try a smaller one")
     except BrokenPipeError:  # whoever read our output has gone; nothing more can be said to them
-        _drop_output()
+        drop_output()
         return 1
     except OSError as error:
-        if error.filename is not None:
-            raise
-        _drop_output()  # it is what could not be written: files are said by name, as a MatteError
-        return _fail(f"what was done is done, but it cannot be told: {error.strerror}")
+        named = f"{error.filename}: " if error.filename else ""
+        return _fail(f"the system refuses: {named}{error.strerror or error}")
     except KeyboardInterrupt:
         return 130
-
-
-def _drop_output() -> None:
-    """Let what is left in the output's buffer go nowhere, or Python would try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:

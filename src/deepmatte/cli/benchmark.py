@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from deepmatte.cli.console import Command, command_group, extra, progress_bar, whole_number
+from deepmatte.cli.console import Command, command_group, extra, progress_bar, say, whole_number
 
 # Named here too, for --help loads nothing of the evaluation.
 LAYOUTS = (
@@ -54,7 +54,7 @@ def _import(arguments: argparse.Namespace) -> int:
         )
     sets = sorted({case.trimap_set for case in cases})
     count = len(cases) // len(sets)
-    print(f"{arguments.output}: {count} picture{'s' if count > 1 else ''}, with {', '.join(sets)}")
+    say(f"{arguments.output}: {count} picture{'s' if count > 1 else ''}, with {', '.join(sets)}")
     return 0
 
 

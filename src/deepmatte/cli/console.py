@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -149,7 +150,37 @@ def print_table(
 
 def print_json(report: object) -> None:
     """Print a report as JSON, for programs."""
-    print(json.dumps(report, indent=2, ensure_ascii=False))
+    is_utf8 = "utf-8" in str(getattr(sys.stdout, "encoding", "")).lower()
+    say(json.dumps(report, indent=2, ensure_ascii=not is_utf8))
+
+
+def say(text: object) -> None:
+    """Print a result. Raises MatteError where it cannot be told."""
+    with _telling():
+        print(text)
+
+
+def flush() -> None:
+    """Have printed what was printed. Raises MatteError where it cannot be told."""
+    if sys.stdout is not None:  # closed by whoever started this
+        with _telling():
+            sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise MatteError(f"what was done is done, but it cannot be told: {error.strerror}") from error
+
+
+def drop_output() -> None:
+    """Let what is left in the output's buffer go nowhere, or Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def chosen_options(arguments: argparse.Namespace) -> Any:

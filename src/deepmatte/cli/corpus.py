@@ -17,6 +17,7 @@ from deepmatte.cli.console import (
     positive,
     print_json,
     progress_bar,
+    say,
     whole_number,
 )
 from deepmatte.outputs import name_some
@@ -64,7 +65,7 @@ def _check(arguments: argparse.Namespace) -> int:
         print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            print(f"{'' if finding.is_fault else 'note: '}{', '.join(finding.files)}: {finding.message}")
+            say(f"{'' if finding.is_fault else 'note: '}{', '.join(finding.files)}: {finding.message}")
     notes = len(findings) - faults
     print(f"deepmatte: {arguments.corpus}: faults: {faults}, notes: {notes}", file=sys.stderr)
     return 1 if faults or (arguments.strict and notes) else 0
@@ -115,7 +116,7 @@ def _import(arguments: argparse.Namespace) -> int:
         for note in (*intake.doubles, *intake.notes):
             print("deepmatte: note:", note, file=sys.stderr)
         added = f"{len(intake.added)} files added, {len(intake.doubles)} there already"
-        print(f"{arguments.output}: {added}" + (f" from {source}" if arguments.photos else ""))
+        say(f"{arguments.output}: {added}" + (f" from {source}" if arguments.photos else ""))
         failures += intake.failures
     return _tell_failures(failures)
 
@@ -155,7 +156,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
             overwrite=arguments.overwrite,
         )
     for number, row in enumerate(sheet.shown, start=1):
-        print(f"row {number}: {', '.join(row)}")
+        say(f"row {number}: {', '.join(row)}")
     return _tell_failures(sheet.failures)
 
 
@@ -189,7 +190,7 @@ def _pack(arguments: argparse.Namespace) -> int:
             progress=progress,
             overwrite=arguments.overwrite,
         )
-    print(f"{arguments.output}: {packed.files} files, {packed.size / 1e6:.1f} MB, quality {packed.quality}")
+    say(f"{arguments.output}: {packed.files} files, {packed.size / 1e6:.1f} MB, quality {packed.quality}")
     return _tell_failures(packed.failures)
 
 
@@ -229,7 +230,7 @@ def _render(arguments: argparse.Namespace) -> int:
     )
     with _resumable(), progress_bar() as progress:
         outcome = run(job, Path(arguments.output), workers=_workers(arguments), progress=progress)
-    print(f"{arguments.output}: {outcome.made} files rendered, {outcome.present} were there already")
+    say(f"{arguments.output}: {outcome.made} files rendered, {outcome.present} were there already")
     return _tell_failures(outcome.failures)
 
 
@@ -240,7 +241,7 @@ def _add_kinds(command: argparse.ArgumentParser) -> None:
 def _kinds(arguments: argparse.Namespace) -> int:
     with extra("corpus"):
         from deepmatte.training.corpus.render.description import describe
-    print(describe(arguments.kinds))
+    say(describe(arguments.kinds))
     return 0
 
 
@@ -294,7 +295,7 @@ def _compose(arguments: argparse.Namespace) -> int:
         named = name_some(result.left_out)
         print(f"deepmatte: note: related to a test's, so left out: {named}", file=sys.stderr)
     for split, made in result.made.items():
-        print(f"{arguments.output}: {made} compositions to {split}{' with' if split == 'train' else ''}")
+        say(f"{arguments.output}: {made} compositions to {split}{' with' if split == 'train' else ''}")
     return _tell_failures(result.failures)
 
 

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import sys
 
-from deepmatte.cli.console import Command, chosen_options, name_flags, positive, print_json, progress_bar
+from deepmatte.cli.console import Command, chosen_options, name_flags, positive, print_json, progress_bar, say
 
 MAX_MEGAPIXELS = 300
 
@@ -74,7 +74,7 @@ def _cut(arguments: argparse.Namespace) -> int:
         return 0
     for path in (report.output, report.alpha_output, report.foreground_output):
         if path is not None:
-            print(path)
+            say(path)
     return 0
 
 
@@ -90,7 +90,7 @@ def _models(arguments: argparse.Namespace) -> int:
         print_json({name: dataclasses.asdict(spec) for name, spec in specs.items()})
         return 0
     for name, spec in specs.items():
-        print(f"{name}  {spec.name} {spec.version}, trained {spec.trained}, {spec.licence}")
+        say(f"{name}  {spec.name} {spec.version}, trained {spec.trained}, {spec.licence}")
     return 0
 
 

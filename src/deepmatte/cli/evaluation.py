@@ -15,6 +15,7 @@ from deepmatte.cli.console import (
     print_json,
     print_table,
     progress_bar,
+    say,
     whole_number,
 )
 from deepmatte.errors import BadInput
@@ -89,7 +90,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     else:
         for table in tables.tables(result):
             print_table(table.title, table.columns, table.rows, table.best)
-        print(tables.UNITS)
+        say(tables.UNITS)
     if complaint := tables.complaint(result):
         print("deepmatte:", complaint, file=sys.stderr)
     return 1 if complaint else 0

@@ -15,6 +15,7 @@ from deepmatte.cli.console import (
     print_json,
     print_table,
     progress_bar,
+    say,
     whole_number,
 )
 from deepmatte.errors import BadInput
@@ -144,7 +145,7 @@ def _robustness(arguments: argparse.Namespace) -> int:
     else:
         for table in summary.tables(trials):
             print_table(table.title, table.columns, table.rows, table.best)
-        print(summary.UNITS)
+        say(summary.UNITS)
     if complaint := summary.complaint(trials):
         print("deepmatte:", complaint, file=sys.stderr)
     return 1 if complaint else 0

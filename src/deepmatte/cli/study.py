@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from deepmatte.cli.console import Command, command_group, extra, print_json, progress_bar
+from deepmatte.cli.console import Command, command_group, extra, print_json, progress_bar, say
 
 PORT = 8765
 
@@ -46,7 +46,7 @@ def _new(arguments: argparse.Namespace) -> int:
     same = [p.key for p in study.pairs if not p.is_check and p.first_picture == p.second_picture]
     if same:
         print("deepmatte: note: these pairs show no difference:", ", ".join(same), file=sys.stderr)
-    print(arguments.output)
+    say(arguments.output)
     return 0
 
 
@@ -99,7 +99,7 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found.to_dict())
     else:
-        print(found)
+        say(found)
     return 0
 
 

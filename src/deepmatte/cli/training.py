@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deepmatte.cli.console import Command, count, extra, names, positive, progress_bar, whole_number
+from deepmatte.cli.console import Command, count, extra, names, positive, progress_bar, say, whole_number
 from deepmatte.errors import BadInput
 
 
@@ -74,8 +74,12 @@ def _train(arguments: argparse.Namespace) -> int:
             progress=lambda state, share: progress(_standing(state), share),
         )
     if is_first:
-        print(f"{output}: {_summary(state)}")
+        say(f"{output}: {_summary(state)}")
     return 0
+
+
+# How what a run leaves in its folder begins, but for scenes and state.json.
+_OWN = ("events", "last.pt", "best.pt", ".deepmatte-")
 
 
 def _check_run(output: Path, resume: bool, is_first: bool) -> None:
@@ -83,18 +87,21 @@ def _check_run(output: Path, resume: bool, is_first: bool) -> None:
     from deepmatte.training import checkpoint
     from deepmatte.training.loop import SCENES
 
-    if output.exists() and not output.is_dir():
-        raise BadInput(f"{output} is a file; expected a folder for the run")
-    if not output.exists():
+    try:
+        if output.exists() and not output.is_dir():
+            raise BadInput(f"{output} is a file; expected a folder for the run")
+        held = [path.name for path in output.iterdir()] if output.exists() else None
+    except OSError as error:
+        raise BadInput(f"{output} cannot be used: {error.strerror}; name another folder") from error
+    if held is None:
         if resume:
             raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
         return
-    held = {path.name for path in output.iterdir()}
     if held and not resume:
         raise BadInput(f"{output} is not empty; add --resume to go on with its run, or name another folder")
     if resume and not checkpoint.exists(output):
         # As a run leaves it that ended before its first checkpoint.
-        if not held <= {SCENES, "events"}:
+        if not all(name in (SCENES, checkpoint.STATE) or name.startswith(_OWN) for name in held):
             raise BadInput(
                 f"{output} holds no {checkpoint.LAST}.pt, so there is no run to resume; expected the folder"
                 " that deepmatte train wrote"
@@ -149,7 +156,7 @@ def _export(arguments: argparse.Namespace) -> int:
     with extra("train"):
         from deepmatte.training.export import export
     export(Path(arguments.run), Path(arguments.output), which=arguments.which)
-    print(arguments.output)
+    say(arguments.output)
     return 0
 
 

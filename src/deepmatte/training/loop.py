@@ -67,7 +67,7 @@ def train(
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
         outputs.make_folder(output)
         if ranks.count == 1:  # else another process may be writing there
-            outputs.remove_parts(kept)
+            outputs.remove_parts(output, kept)
         read = library.read(*folders, without=without)
         drawn = batches.Batches(read, recipe, draws=mine, folder=kept)
         loaded = loading.load(drawn, budget, workers, training.device)

@@ -1,7 +1,6 @@
 """What torch has stored, read back with an error of one line for whatever is not as expected."""
 
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,6 @@ from torch import nn
 from deepmatte import outputs
 from deepmatte.errors import BadInput
 
-_UNREADABLE = (
-    RuntimeError,
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    pickle.UnpicklingError,
-)
-
 
 def read(content: bytes, path: Path, advice: str) -> dict[str, Any]:
     """Return the dict that a file holds, tensors on the CPU. path: what the file is called in messages.
@@ -30,7 +18,9 @@ def read(content: bytes, path: Path, advice: str) -> dict[str, Any]:
     """
     try:
         held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the reader stumbles over, and it is many things
         raise BadInput(f"{outputs.show(path)} cannot be read, it is damaged: {advice}") from error
     if not isinstance(held, dict):
         raise BadInput(f"{outputs.show(path)} holds a {type(held).__name__}; expected a dict: {advice}")
@@ -44,7 +34,9 @@ def restore(part: nn.Module | torch.optim.Optimizer, held: dict[str, Any], name:
     """
     try:
         part.load_state_dict(held[name])
-    except _UNREADABLE as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise BadInput(
             f"the checkpoint's {name} does not fit the recipe {recipe}, which has other layers here;"
             " use the version of deepmatte that wrote it, or train again"
