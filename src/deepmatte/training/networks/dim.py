@@ -14,6 +14,7 @@ values, and batch_norm adds normalisation that lets so deep a network train from
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ class Decoder(nn.Module):
         x = self.deepest(x)
         for stage, switch in zip(self.stages, reversed(switches), strict=True):
             x = stage(F.max_unpool2d(x, switch, 2))
-        with torch.autocast(x.device.type, enabled=False):
+        with _without_halves(x.device):
             alpha: Tensor = self.alpha(x.float())
         return alpha
 
@@ -151,10 +152,16 @@ class Refinement(nn.Module):
 
     def forward(self, image: Tensor, raw: Tensor) -> Tensor:
         """Return the raw alpha plus a correction. The layers see both at 0–255."""
-        with torch.autocast(raw.device.type, enabled=False):
+        with _without_halves(raw.device):
             seen = torch.cat([image, raw], dim=1).float() * 255
             alpha: Tensor = raw + self.layers(seen) / 255
         return alpha
+
+
+def _without_halves(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a block in which nothing is computed in bf16. (The meta device knows no such blocks.)"""
+    knows = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if knows else nullcontext()
 
 
 def load_vgg16(network: DeepImageMatting, path: Path | None = None) -> None:
