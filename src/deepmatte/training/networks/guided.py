@@ -20,11 +20,6 @@ _PROPAGATED = len(framing.PICTURE_PLANES) + guides.PLANES.index("propagated")
 # below 1 for foreground. In use this much is stretched away at both ends.
 HAZE = 0.04
 
-# Where photographs mix, more is covered than a network thinks that has seen composites only
-# (docs/experiments.md). In use alpha gains this times its product with what is left; 0 and 1 stay.
-LIFT = 0.12
-
-
 # How far it sees without residual blocks: the first two convolutions, those that halve, the head.
 _REACH_PX = 28
 
@@ -96,7 +91,7 @@ class GuidedNet(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, planes: Tensor, fields: Tensor) -> Tensor:
-        """Return alpha: the propagated plane plus the correction; in use, haze taken off and lifted."""
+        """Return alpha: the propagated plane plus the correction; in use, haze taken off."""
         x = self.encoder[0](self.stem(planes))
         skips = [x]
         x = self.join(self.quarter(x) + self.fields(fields))
@@ -112,8 +107,7 @@ class GuidedNet(nn.Module):
         alpha = planes[:, _PROPAGATED : _PROPAGATED + 1] + correction
         if self.training:
             return alpha
-        alpha = (alpha - HAZE) / (1 - 2 * HAZE)
-        return alpha + LIFT * (alpha * (1 - alpha)).clamp(min=0)
+        return (alpha - HAZE) / (1 - 2 * HAZE)
 
     def grow(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return weights with which this network answers as one does that has these: of the same sizes, or
