@@ -159,7 +159,7 @@ class Refinement(nn.Module):
 
 
 def _without_halves(device: torch.device) -> AbstractContextManager[Any]:
-    """Return a block in which nothing is computed in bf16. (The meta device knows no such blocks.)"""
+    """Return a block in which nothing is computed in bf16, as far as the device knows such blocks."""
     knows = torch.amp.is_autocast_available(device.type)
     return torch.autocast(device.type, enabled=False) if knows else nullcontext()
 
