@@ -182,6 +182,11 @@ def make_folder(folder: Path) -> None:
         raise BadOutput(f"the folder {show(folder)} cannot be made: {reason}") from error
 
 
+def is_part(path: Path) -> bool:
+    """Whether a file is named as one that is half-written."""
+    return path.match(_PART.format("*"))
+
+
 def remove_parts(*folders: Path) -> None:
     """Remove what processes that were killed left half-written in folders; nobody may be writing there."""
     for folder in folders:

@@ -78,36 +78,32 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# How what a run leaves in its folder begins, but for scenes and state.json.
-_OWN = ("events", "last.pt", "best.pt", ".deepmatte-")
-
-
 def _check_run(output: Path, resume: bool, is_first: bool) -> None:
     """Raise BadInput where a run cannot begin, or with --resume go on, in the folder, or would spoil it."""
     from deepmatte.training import checkpoint
-    from deepmatte.training.loop import SCENES
 
     try:
-        if output.exists() and not output.is_dir():
+        exists = output.exists()
+        if exists and not output.is_dir():
             raise BadInput(f"{output} is a file; expected a folder for the run")
-        held = [path.name for path in output.iterdir()] if output.exists() else None
+        is_empty = not exists or not any(output.iterdir())
     except OSError as error:
         raise BadInput(f"{output} cannot be used: {error.strerror}; name another folder") from error
-    if held is None:
-        if resume:
-            raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
-        return
-    if held and not resume:
-        raise BadInput(f"{output} is not empty; add --resume to go on with its run, or name another folder")
-    if resume and not checkpoint.exists(output):
-        # As a run leaves it that ended before its first checkpoint.
-        if not all(name in (SCENES, checkpoint.STATE) or name.startswith(_OWN) for name in held):
+    if not resume:
+        if not is_empty:
             raise BadInput(
-                f"{output} holds no {checkpoint.LAST}.pt, so there is no run to resume; expected the folder"
-                " that deepmatte train wrote"
+                f"{output} is not empty; add --resume to go on with its run, or name another folder"
             )
+    elif not exists:
+        raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
+    elif checkpoint.is_unbegun(output):
         if is_first:
             print(f"deepmatte: note: {output} holds no checkpoint yet; the run begins anew", file=sys.stderr)
+    elif not checkpoint.exists(output):
+        raise BadInput(
+            f"{output} holds no {checkpoint.LAST}.pt, so there is no run to resume; expected the folder"
+            " that deepmatte train wrote"
+        )
 
 
 def _has_tensorboard(is_first: bool) -> bool:

@@ -10,9 +10,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from deepmatte.pixels import Bytes, to_bytes
 from deepmatte.training.batches import Batch
-from deepmatte.training.checkpoint import State
+from deepmatte.training.checkpoint import EVENTS, State
 
-FOLDER = "events"
 _SECONDS = 5.0  # between two entries: each takes milliseconds
 _SIDE_PX = 256
 
@@ -22,7 +21,7 @@ class Board:
 
     def __init__(self, run: Path, state: State) -> None:
         self._state = state
-        self._writer = SummaryWriter(str(run / FOLDER), purge_step=state.step + 1 if state.step else None)
+        self._writer = SummaryWriter(str(run / EVENTS), purge_step=state.step + 1 if state.step else None)
         self._told = -_SECONDS
 
     def tell(self, learning_rate: float) -> None:

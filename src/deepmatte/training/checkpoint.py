@@ -22,6 +22,8 @@ from deepmatte.version import __version__
 LAYOUT = 2
 LAST, BEST = "last", "best"
 STATE = "state.json"
+# Beside these in a run's folder: the pictures that samples are windows of, and what TensorBoard shows.
+SCENES, EVENTS = "scenes", "events"
 
 
 @dataclass
@@ -83,6 +85,15 @@ def save(
 def exists(run: Path) -> bool:
     """Return whether a folder holds a run that can go on."""
     return parts.exists(run / f"{LAST}.pt")
+
+
+def is_unbegun(run: Path) -> bool:
+    """Return whether a folder holds no more than a run leaves that ended before its first checkpoint."""
+    weights = (f"{LAST}.pt", f"{BEST}.pt")
+    return not exists(run) and all(
+        path.name in (SCENES, EVENTS, STATE) or path.name.startswith(weights) or outputs.is_part(path)
+        for path in run.iterdir()
+    )
 
 
 def load(run: Path, which: str = LAST) -> tuple[State, dict[str, Any]]:

@@ -17,8 +17,6 @@ from deepmatte.training.phases import Recipe
 from deepmatte.training.ranks import join
 from deepmatte.training.upkeep import Keeper, Upkeep
 
-# Below a run's folder: the pictures that samples are windows of.
-SCENES = "scenes"
 # Called after each step with the state and the share of the budget that is used.
 Progress = Callable[[checkpoint.State, float], None]
 
@@ -63,7 +61,7 @@ def train(
     note_corpora(training.state, folders)
     budget = Budget(recipe, training.state, minutes, pause_minutes)
     mine = range(ranks.rank * draws, (ranks.rank + 1) * draws)
-    kept = output / SCENES / scenes.name(training.state.corpora[-1], sorted(without))
+    kept = output / checkpoint.SCENES / scenes.name(training.state.corpora[-1], sorted(without))
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
         outputs.make_folder(output)
         if ranks.count == 1:  # else another process may be writing there
