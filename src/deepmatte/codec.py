@@ -34,9 +34,14 @@ def claim_threads() -> None:
     _process_with_threads = os.getpid()
 
 
+def forget_errors() -> None:
+    """Clear libvips' own record of errors, or what it says of the next one would begin with these."""
+    pyvips.vips_lib.vips_error_clear()
+
+
 def explain(error: Exception) -> str:
     """Return why something failed, in one line that can be printed."""
-    pyvips.vips_lib.vips_error_clear()  # else a text that is not UTF-8 would spoil the next error as well
+    forget_errors()  # a text that is not UTF-8 would spoil the next error as well
     said = [line.strip() for line in str(getattr(error, "detail", "")).splitlines() if line.strip()]
     cause = [line for line in said if line.startswith("system error: ")]  # such as a full disk
     text = (cause or said or ["no reason given"])[0].removeprefix("system error: ")

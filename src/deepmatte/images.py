@@ -144,10 +144,10 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
                 return _decode_bitmap(file, head, name, max_pixels)
             try:
                 return _decode_with_vips(kind, file, name, max_pixels)
-            except pyvips.Error as error:
+            except pyvips.Error:
                 if kind != "jpeg":
                     raise
-                codec.explain(error)  # or the next one would be blamed for it
+                codec.forget_errors()
                 with open_source(path) as again:  # libvips has moved the first one's place
                     tidied = io.BytesIO(jpeg.tidy(again.read()))
                 return _decode_with_vips(kind, tidied, name, max_pixels)
@@ -261,9 +261,8 @@ def write_images(pictures: Sequence[Output], overwrite: bool = False) -> None:
     see outputs.whole_files).
     """
     for each in pictures:
-        check_output(each.path, overwrite, each.alpha is not None)
         _check_arrays(each.pixels, each.alpha)
-        _check_sides(each.pixels.shape, _format(each.path), show(each.path))
+        check_output(each.path, overwrite, each.alpha is not None, each.pixels.shape)
     codec.claim_threads()
     with outputs.whole_files([each.path for each in pictures], overwrite) as descriptors:
         for each, descriptor in zip(pictures, descriptors, strict=True):
