@@ -117,11 +117,29 @@ def test_a_second_look_knows_what_the_first_was_sure_of_and_halves_the_rest() ->
     everywhere = np.full((24, 40), 128, np.uint8)
     alpha = estimate_alpha(picture(24, 40), everywhere, TWICE, model=_first_then(first, 0.1, seen))
     is_known = np.zeros((24, 40), bool)
-    is_known[:, :9] = is_known[:, 31:] = True  # a pixel with an unsure neighbour is not sure
+    # Foreground with an unsure pixel beside it is not sure, nor is background with one up to 3 px away.
+    is_known[:, :9] = is_known[:, 33:] = True
     np.testing.assert_allclose(alpha, np.where(is_known, first, (first + np.float32(0.1)) / 2), atol=1e-7)
     assert not seen[0].any()
-    np.testing.assert_array_equal(seen[1][0, :24, :40], is_known & (first > 0.5))
-    np.testing.assert_array_equal(seen[1][1, :24, :40], is_known & (first < 0.5))
+    np.testing.assert_array_equal(seen[1][0, :24, 39::-1], is_known & (first > 0.5))
+    np.testing.assert_array_equal(seen[1][1, :24, 39::-1], is_known & (first < 0.5))
+
+
+def test_a_second_look_is_in_a_mirror() -> None:
+    def answer(planes: Floats) -> Floats:
+        ramp = np.linspace(0.1, 0.9, 37, dtype=np.float32)  # by where a pixel lies in what the model is given
+        return np.pad(ramp, (0, planes.shape[2] - 37))[None].repeat(planes.shape[1], axis=0)
+
+    everywhere = np.full((21, 37), 128, np.uint8)
+    alpha = estimate_alpha(picture(21, 37), everywhere, TWICE, model=rule_model(answer))
+    np.testing.assert_allclose(alpha, 0.5, atol=1e-7)
+
+
+@pytest.mark.parametrize("tile_px", [64, 1536])
+def test_in_a_second_look_too_every_pixel_comes_from_its_own_place(tile_px: int) -> None:
+    image, options = picture(65, 97), replace(TWICE, tile_px=tile_px)
+    alpha = estimate_alpha(image, np.full((65, 97), 128, np.uint8), options, model=red_model())
+    np.testing.assert_array_equal(alpha, image[..., 0])
 
 
 def test_a_second_look_leaves_what_the_trimap_knows() -> None:

@@ -303,11 +303,11 @@ def test_from_alpha_grows_the_unknown_region_both_ways() -> None:
 
 
 def test_what_an_alpha_is_sure_of_is_settled_but_for_its_edge() -> None:
-    known = np.full((3, 9), trimap.UNKNOWN, np.uint8)
-    known[:, 0], known[:, 8] = trimap.FOREGROUND, trimap.BACKGROUND
-    alpha = np.array([1, 0.99, 0.98, 0.97, 0.5, 0.02, 0.01, 0, 0], np.float32)[None].repeat(3, axis=0)
+    known = np.full((3, 11), trimap.UNKNOWN, np.uint8)
+    known[:, 0], known[:, 10] = trimap.FOREGROUND, trimap.BACKGROUND
+    alpha = np.array([1, 0.99, 0.98, 0.97, 0.5, 0.02, 0.01, 0, 0, 0, 0], np.float32)[None].repeat(3, axis=0)
     settled = trimap.settle(known, alpha)
-    np.testing.assert_array_equal(settled, [[255, 255, 128, 128, 128, 128, 0, 0, 0]] * 3)
+    np.testing.assert_array_equal(settled, [[255, 255, 128, 128, 128, 128, 128, 128, 0, 0, 0]] * 3)
 
 
 def test_known_pixels_stay_known_beside_unsure_ones() -> None:

@@ -17,7 +17,10 @@ BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 Bools = NDArray[np.bool_]
 
 _LOW, _HIGH = 0.1, 0.9  # shares of the type's range; room for JPEG noise and anti-aliasing
-_SURE = 0.02
+_SURE = 0.02  # of 0 or 1: an alpha as near to it is sure
+# How far what is sure lies from what is not before it counts as known. What a first look mistakes for
+# background would be believed up to its edge (docs/decisions/second-look.md).
+_SURE_FOREGROUND_PX, _SURE_BACKGROUND_PX = 1, 3
 BAND_PX = 10  # how far a mask's outline may be off, to either side
 _STRIP_ROWS = 512
 _THICK_PX = 2  # from its outline to its middle: what is thinner may be off by its own width
@@ -200,12 +203,12 @@ def from_alpha(alpha: AnyArray, inner_px: float = 0, outer_px: float = 0) -> Byt
 
 
 def settle(trimap: Bytes, alpha: Floats) -> Bytes:
-    """Return a trimap of which more is known: where an alpha, and the four pixels around it, are within 0.02
-    of 0 or all of 1. What was known stays so.
+    """Return a trimap of which more is known: where an alpha, and all around it, is within 0.02 of 1 (up to
+    1 px away) or of 0 (up to 3 px). What was known stays so.
 
     trimap: (H, W), parsed; alpha: (H, W) in [0, 1] that keeps to it.
     """
-    settled = _with_band(alpha >= 1 - _SURE, alpha <= _SURE, 1, 1)
+    settled = _with_band(alpha >= 1 - _SURE, alpha <= _SURE, _SURE_FOREGROUND_PX, _SURE_BACKGROUND_PX)
     return np.where(trimap == UNKNOWN, settled, trimap)
 
 
