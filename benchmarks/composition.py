@@ -23,11 +23,12 @@ import numpy as np
 import torch
 from torch.profiler import profile
 
-from deepmatte.training import batches, composition, loading, loop, recipes
+from deepmatte.training import batches, composition, loading, recipes
 from deepmatte.training.budget import Budget
 from deepmatte.training.composition import Mix
 from deepmatte.training.corpus import library
 from deepmatte.training.corpus.library import Library
+from deepmatte.training.learning import Training
 from deepmatte.training.pace import Pace
 from deepmatte.training.published import PublishedMix
 from deepmatte.training.shelf import Shelf
@@ -137,10 +138,10 @@ def measure_training(
 ) -> dict[str, Any]:
     """Return samples a second and the share of time lost to waiting, over a run's last steps."""
     recipe = replace(recipes.find(recipe_name), steps=steps)
-    training = loop.Training(recipe)
+    training = Training(recipe)
     budget = Budget(recipe, training.state)
     drawn = loading.load(batches.Batches(pictures, recipe), budget, workers, device)
-    pace = Pace(training.state)
+    pace = Pace(training.state, training.ranks)
     for phase, batch in pace.waiting(drawn):
         training.step(batch, budget.used, phase)
         pace.step(len(batch.alpha))

@@ -78,7 +78,7 @@ def chosen_parts(sets: list[str], parts: list[str]) -> dict[str, list[str]]:
 
 def join(libraries: list[Library]) -> Library:
     """Return several libraries as one."""
-    foregrounds: dict[str, list[library.Foreground]] = {}
+    foregrounds: dict[str, list[library.Foreground | library.Unread]] = {}
     for each in libraries:
         for group, members in each.foregrounds.items():
             foregrounds.setdefault(group, []).extend(members)
@@ -99,7 +99,7 @@ def run(
     folder = output / f"{name}-{seed}"
     training.save(folder)
     export.export(folder, folder / "model.onnx")
-    command = ["deepmatte", "evaluate", benchmark, "--model", folder / "model.onnx", "--json"]
+    command = ["deepmatte", "evaluate", str(benchmark), "--model", str(folder / "model.onnx"), "--json"]
     means = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["means"]
     figures = {trimaps: next(iter(methods.values())) for trimaps, methods in means.items()}
     for each in figures.values():
