@@ -7,10 +7,10 @@ by repeating its last cell.
 
 import numpy as np
 
-from deepmatte.pixels import Floats
+from deepmatte.pixels import AnyArray, Floats
 
 
-def pad_even(grid: Floats, factor: int = 2) -> Floats:
+def pad_even(grid: AnyArray, factor: int = 2) -> AnyArray:
     """Repeat the last row and column until both sides are multiples of factor."""
     height, width = grid.shape[-2:]
     bottom, right = -height % factor, -width % factor
@@ -26,8 +26,8 @@ def halve(grid: Floats) -> Floats:
     return (rows[..., 0::2] + rows[..., 1::2]) * np.float32(0.25)
 
 
-def reduce_by(grid: Floats, factor: int) -> Floats:
-    """Return the mean of each factor × factor cells; sides are rounded up."""
+def reduce_by(grid: AnyArray, factor: int) -> Floats:
+    """Return the mean of each factor × factor cells; sides are rounded up. grid: of any floats."""
     grid = pad_even(grid, factor)
     rows = sum((grid[..., start::factor, :] for start in range(1, factor)), grid[..., 0::factor, :])
     total = sum((rows[..., start::factor] for start in range(1, factor)), rows[..., 0::factor])

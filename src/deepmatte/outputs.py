@@ -136,7 +136,7 @@ def _publish_all(halves: Sequence[_Half], overwrite: bool) -> None:
         raise
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes, overwrite: bool = False) -> None:
+def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview, overwrite: bool = False) -> None:
     """Write a file whole or not at all. Raises BadOutput as `whole_file` does."""
     with whole_file(path, overwrite) as descriptor, os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(content)

@@ -20,9 +20,9 @@ def quality_and_time(result: Result, trimap_set: str) -> Markup:
     Empty where fewer than two methods have both.
     """
     points = {
-        method: (math.log10(each[SPEED]), each["sad"])
+        method: (math.log10(seconds), sad)
         for method, each in result.means()[trimap_set].items()
-        if each[SPEED] and each["sad"] is not None
+        if (seconds := each[SPEED]) and (sad := each["sad"]) is not None
     }
     if len(points) < 2:
         return join()

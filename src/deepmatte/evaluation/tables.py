@@ -19,6 +19,8 @@ TITLES = {
 UNITS = "SAD, Grad and Conn are in thousands, MSE in thousandths, over unknown pixels; lower is better."
 _NOTHING = "–"
 
+_Column = tuple[str, list[float | None]]  # what it is called, and a figure for each row
+
 
 @dataclass(frozen=True)
 class Table:
@@ -90,15 +92,15 @@ def _label(result: Result, trimap_set: str, method: str) -> str:
 
 def _ranks(result: Result, ranks: Ranks) -> Table:
     whole = [ranks[OVERALL][method] for method in result.methods]
-    columns = [(TITLES[name], [each[name] for each in whole]) for name in NAMES]
+    columns: list[_Column] = [(TITLES[name], [each[name] for each in whole]) for name in NAMES]
     for trimap_set in (*result.trimap_sets, OVERALL):
         if trimap_set in ranks:
-            by_method = [ranks[trimap_set][method][OVERALL] for method in result.methods]
+            by_method: list[float | None] = [ranks[trimap_set][method][OVERALL] for method in result.methods]
             columns.append(("all" if trimap_set == OVERALL else trimap_set, by_method))
     return _table("average ranks; 1 is best", result.methods, columns)
 
 
-def _table(title: str, labels: list[str], columns: list[tuple[str, list[float | None]]]) -> Table:
+def _table(title: str, labels: list[str], columns: list[_Column]) -> Table:
     names = tuple(name for name, _ in columns)
     rows = zip(labels, *(map(number, values) for _, values in columns), strict=True)
     best = frozenset(

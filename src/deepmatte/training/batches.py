@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,4 +133,5 @@ def join(batches: list[Batch]) -> Batch:
     if len(batches) == 1:
         return batches[0]
     parts = zip(*([getattr(each, part.name) for part in fields(Batch)] for each in batches), strict=True)
-    return Batch(*(None if column[0] is None else torch.cat(column) for column in parts))
+    joined: list[Any] = [None if column[0] is None else torch.cat(column) for column in parts]
+    return Batch(*joined)

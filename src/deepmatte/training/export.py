@@ -113,7 +113,7 @@ def _traced(network: nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> o
     torch.onnx.export(
         network,
         example,
-        buffer,
+        buffer,  # type: ignore[arg-type]  # its types say a path
         dynamo=False,
         opset_version=_OPSET,
         # Layers keep their names, so that training can start from the file; runtimes fold them.

@@ -30,7 +30,7 @@ class Training:
         self.device = self.ranks.device
         self.halves = has_bfloat16(self.device)
         network = build(recipe.network, **recipe.settings)
-        network = network.to(self.device, memory_format=torch.channels_last)
+        network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # is not in its types
         self.average = deepcopy(network).eval()
         self.network = self._shared = self.ranks.adapt(network)
         self.optimiser = torch.optim.AdamW(
@@ -136,12 +136,11 @@ class Training:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.halves):
             pred_alpha = self._shared(planes, fields)
         pred_alpha = pred_alpha.float()
-        truth = losses.Truth(
-            *(
-                part if part is None else part.to(self.device)
-                for part in (batch.alpha, batch.is_unknown, batch.foreground, batch.background)
-            )
+        alpha, is_unknown = (part.to(self.device) for part in (batch.alpha, batch.is_unknown))
+        colours = (
+            part if part is None else part.to(self.device) for part in (batch.foreground, batch.background)
         )
+        truth = losses.Truth(alpha, is_unknown, *colours)
         if self.recipe.cut_off:
             pred_alpha = losses.cut_off(pred_alpha, truth.alpha)
         scale = None

@@ -174,7 +174,9 @@ class Ahead:
                 with contextlib.suppress(queue.Empty):
                     drawn.get(timeout=0.05)
 
-    def _draw(self, drawn: queue.Queue, is_over: threading.Event) -> None:
+    def _draw(
+        self, drawn: "queue.Queue[tuple[Phase, Batch] | Exception | None]", is_over: threading.Event
+    ) -> None:
         last: Exception | None = None
         try:
             with torch.cuda.stream(self._stream):  # nothing where there is no stream

@@ -75,7 +75,7 @@ class Recipe:
             raise ValueError(f"network is {self.network}; expected one of {', '.join(BUILDERS)}")
         if self.schedule not in ("cosine", "constant"):
             raise ValueError(f"schedule is {self.schedule}; expected cosine or constant")
-        if unknown := {name for each in (self, *self.phases) for name in each.loss or {}} - set(losses.TERMS):
+        if unknown := {name for weights in self._losses() for name in weights} - set(losses.TERMS):
             raise ValueError(
                 f"loss names {', '.join(sorted(unknown))}; expected some of {', '.join(losses.TERMS)}"
             )
@@ -91,6 +91,9 @@ class Recipe:
             raise ValueError("phases with scenes must have the same ones and mix, the first phase among them")
         if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
             raise ValueError("the shares of the phases must add up to 1")
+
+    def _losses(self) -> list[dict[str, float]]:
+        return [self.loss, *(phase.loss or {} for phase in self.phases)]
 
     @property
     def reads_guides(self) -> bool:

@@ -33,7 +33,7 @@ class Alone:
 
     def backward(self, loss: torch.Tensor) -> None:
         """Compute the gradients of a loss."""
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Return the mean over all processes."""
@@ -77,7 +77,8 @@ class Ranks(Alone):
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Return the mean over all processes."""
-        reduced: torch.Tensor = self._fabric.all_reduce(values.clone(), reduce_op="mean")  # works in place
+        reduced = self._fabric.all_reduce(values.clone(), reduce_op="mean")  # works in place
+        assert isinstance(reduced, torch.Tensor)
         return reduced
 
     def close(self) -> None:

@@ -16,12 +16,12 @@ import numpy as np
 
 from deepmatte import images, outputs
 from deepmatte.errors import BadInput
-from deepmatte.evaluation.benchmarks import find_partners, name_some
+from deepmatte.evaluation.benchmarks import find_partners
 from deepmatte.evaluation.study import plan
 from deepmatte.evaluation.study.plan import BACKGROUNDS, PICTURE_FOLDER, PLAN_FILE, Pair, Photo, Study
 from deepmatte.foreground import estimate_foreground
 from deepmatte.images import Photo as Picture
-from deepmatte.outputs import show
+from deepmatte.outputs import name_some, show
 from deepmatte.pixels import AnyArray, Bytes, Floats, composite, to_bytes, to_unit
 
 CHECKS = 5  # who clicks left or right at random passes all of them once in 32 times

@@ -109,7 +109,8 @@ def compose(store: Store, pair: Pair, colours: Bytes, alpha: Bytes, style: Style
     """Lay a foreground, as `read_foreground` gives it, over its background. Raises BadInput."""
     rng = _generator(style.seed, pair.foreground, pair.number)
     photo = images.read_photo(store.source(pair.background)).pixels
-    background = _window(photo, *alpha.shape, rng)
+    height, width = alpha.shape
+    background = _window(photo, height, width, rng)
     low, high = style.trimap_px
     inner_px, outer_px = rng.integers(low, high, size=2, endpoint=True).tolist()
     return Composition(

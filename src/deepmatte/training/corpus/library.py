@@ -127,26 +127,28 @@ def read_any(*corpora: Path, without: Collection[str] = (), max_bytes: float | N
     """Read corpora as `read` does, also ones without foregrounds or backgrounds, to be joined with others."""
     listed = [(store, entry) for store in map(Store, map(Path, corpora)) for entry in store.entries()]
     manifest.check_groups((entry for _, entry in listed), without)
-    listed = [
+    unread = [
         Unread(store, entry)
         for store, entry in listed
         if entry.split != "test" and entry.group not in without
     ]
     limit = _half_of_memory() if max_bytes is None else max_bytes
-    pictures: Sequence[Picture | Unread | None] = listed
+    pictures: Sequence[Picture | Unread | None] = unread
     with ThreadPoolExecutor() as pool:
-        sample = np.linspace(0, len(listed) - 1, min(_SAMPLE, len(listed))).round().astype(int).tolist()
-        opened = dict(zip(sample, pool.map(_open, [listed[number] for number in sample]), strict=True))
-        if len(listed) * np.mean([size_in_memory(each) for each in opened.values() if each] or [0]) <= limit:
-            others = [number for number in range(len(listed)) if number not in opened]
-            opened |= zip(others, pool.map(_open, [listed[number] for number in others]), strict=True)
-            pictures = [opened[number] for number in range(len(listed))]
+        sample = np.linspace(0, len(unread) - 1, min(_SAMPLE, len(unread))).round().astype(int).tolist()
+        opened = dict(zip(sample, pool.map(_open, [unread[number] for number in sample]), strict=True))
+        if len(unread) * np.mean([size_in_memory(each) for each in opened.values() if each] or [0]) <= limit:
+            others = [number for number in range(len(unread)) if number not in opened]
+            opened |= zip(others, pool.map(_open, [unread[number] for number in others]), strict=True)
+            pictures = [opened[number] for number in range(len(unread))]
     foregrounds: dict[str, list[Foreground | Unread]] = {}
     backgrounds: list[Background | Unread] = []
-    for each, picture in zip(listed, pictures, strict=True):
+    for each, picture in zip(unread, pictures, strict=True):
         if each.entry.kind == "background":
+            assert isinstance(picture, Background | Unread)
             backgrounds.append(picture)
         elif picture is not None:
+            assert isinstance(picture, Foreground | Unread)
             foregrounds.setdefault(each.entry.group, []).append(picture)
     return Library(foregrounds, backgrounds)
 

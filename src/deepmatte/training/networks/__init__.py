@@ -1,6 +1,5 @@
 """One file per architecture, and their names."""
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -8,7 +7,7 @@ from torch import nn
 from deepmatte.training.networks.dim import DeepImageMatting
 from deepmatte.training.networks.guided import GuidedNet
 
-BUILDERS: dict[str, Callable[..., nn.Module]] = {"dim": DeepImageMatting, "guided": GuidedNet}
+BUILDERS: dict[str, type[DeepImageMatting] | type[GuidedNet]] = {"dim": DeepImageMatting, "guided": GuidedNet}
 
 
 def build(name: str, **settings: Any) -> nn.Module:

@@ -85,6 +85,8 @@ class Encoder(nn.Module):
         self, kernel: int, width: int, batch_norm: bool, stages: Sequence[tuple[int, int]] = _STAGES
     ) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
         self.register_buffer("mean", torch.tensor(_MEAN).reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(_DEVIATION).reshape(1, 3, 1, 1), persistent=False)
         self.stages = nn.ModuleList()
@@ -94,11 +96,10 @@ class Encoder(nn.Module):
             self.stages.append(nn.Sequential(*(_convolve(a, b, 3, batch_norm) for a, b in pairwise(widths))))
             inputs = outputs
         self.fc6 = _convolve(inputs, width, kernel, batch_norm)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        for convolution in _convolutions(self):
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         # The trimap's channel begins without weight, as the paper has it.
-        nn.init.zeros_(self.stages[0][0][0].weight[:, 3:])
+        nn.init.zeros_(_convolutions(self)[0].weight[:, 3:])
 
     def forward(self, image: Tensor, tri: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the deepest features and, for each pooling, which of its four cells was largest."""
@@ -119,16 +120,13 @@ class Decoder(nn.Module):
         self.deepest = _convolve(inputs, widths[0], 1, batch_norm)
         self.stages = nn.ModuleList(_convolve(a, b, 5, batch_norm) for a, b in pairwise(widths))
         self.alpha = nn.Conv2d(widths[-1], 1, 5, 1, 2)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+        _begin(self)
 
     def forward(self, x: Tensor, switches: list[Tensor]) -> Tensor:
         """Put each value back to where its pooling took it from, then convolve."""
         x = self.deepest(x)
         for stage, switch in zip(self.stages, reversed(switches), strict=True):
-            x = stage(F.max_unpool2d(x, switch, 2))
+            x = stage(F.max_unpool2d(x, switch, [2, 2]))
         with _without_halves(x.device):
             alpha: Tensor = self.alpha(x.float())
         return alpha
@@ -145,10 +143,7 @@ class Refinement(nn.Module):
             self.layers.append(nn.Conv2d(a, b, 3, 1, 1))
             self.layers.append(nn.ReLU(inplace=True))
         del self.layers[-1]
-        for module in self.layers:
-            if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+        _begin(self)
 
     def forward(self, image: Tensor, raw: Tensor) -> Tensor:
         """Return the raw alpha plus a correction. The layers see both at 0–255."""
@@ -156,6 +151,18 @@ class Refinement(nn.Module):
             seen = torch.cat([image, raw], dim=1).float() * 255
             alpha: Tensor = raw + self.layers(seen) / 255
         return alpha
+
+
+def _begin(part: nn.Module) -> None:
+    """Draw the weights of a part without ImageNet weights to start from."""
+    for convolution in _convolutions(part):
+        nn.init.xavier_uniform_(convolution.weight)
+        assert convolution.bias is not None
+        nn.init.zeros_(convolution.bias)
+
+
+def _convolutions(part: nn.Module) -> list[nn.Conv2d]:
+    return [module for module in part.modules() if isinstance(module, nn.Conv2d)]
 
 
 def _without_halves(device: torch.device) -> AbstractContextManager[Any]:
@@ -176,13 +183,13 @@ def load_vgg16(network: DeepImageMatting, path: Path | None = None) -> None:
     if not path.is_file():
         raise BadInput(f"{path} is no file; expected a VGG-16 checkpoint as torchvision publishes it")
     held = _read(path)
-    convolutions = [layer for stage in network.encoder.stages for layer in stage]
-    places = dict(zip(_vgg16_places(), convolutions, strict=True))
-    if network.encoder.fc6[0].kernel_size == (7, 7):
-        places["classifier.0"] = network.encoder.fc6
+    places = dict(zip(_vgg16_places(), _convolutions(network.encoder.stages), strict=True))
+    (fc6,) = _convolutions(network.encoder.fc6)
+    if fc6.kernel_size == (7, 7):
+        places["classifier.0"] = fc6
     with torch.no_grad():
-        for name, layer in places.items():
-            kernel = layer[0]
+        for name, kernel in places.items():
+            assert kernel.bias is not None
             weight, bias = (_take(held, f"{name}.{part}", path) for part in ("weight", "bias"))
             if name == "classifier.0" and weight.numel() == kernel.weight.numel():
                 weight = weight.reshape(kernel.weight.shape)

@@ -17,7 +17,7 @@ from deepmatte.pixels import Floats
 from deepmatte.training.corpus.render.rendering import settle
 
 try:
-    import skia
+    import skia as skia  # for other modules too
 except ModuleNotFoundError:
     raise
 except ImportError as missing:  # a library of the system, for the name of the wheel is no proof of it

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from deepmatte.pixels import AnyArray
 from deepmatte.training.corpus.render.glass.glazing import Glass, Layers, bent_through, ringed, walled
 from deepmatte.training.corpus.render.glass.labels import cap, label
 from deepmatte.training.corpus.render.glass.vessels import Vessel, View, Wall, vessel_of, view_of, wall_of
@@ -97,7 +98,7 @@ def _drawn(rng: Generator, size: int, assets: Assets, values: dict[str, Any], ve
     layers = Layers(size, len(view.axes()[0]))
     back, front = wall_of(vessel, view, -1), wall_of(vessel, view, 1)
     layers.lay(*walled(rng, vessel, view, back, matter, around, 0.8))
-    rim = max(vessel.wall(np.array(vessel.height)) * 0.8, 2.0 / 512)
+    rim = max(float(vessel.wall(np.array(vessel.height))) * 0.8, 2.0 / 512)
     bottom = float(vessel.radius(np.array(vessel.bottom))) * 0.85
     layers.lay(*ringed(rng, view, vessel.bottom, bottom, rim * 1.5, around, 0.4 * values["bent"]))
     if values["fill"] > 0.15:
@@ -120,20 +121,21 @@ def _drawn(rng: Generator, size: int, assets: Assets, values: dict[str, Any], ve
 
 def _fill(
     rng: Generator, layers: Layers, vessel: Vessel, view: View, front: Wall, around: Surroundings,
-    values: dict[str, Any], photograph: Doubles | None,
+    values: dict[str, Any], photograph: AnyArray | None,
 ) -> None:  # fmt: skip
     """Lay what a vessel holds over its back wall."""
     kind = values["contents"]
-    if kind == "vivid" or (kind == "photograph" and photograph is None):
-        passing, cloudy, colour = vivid(rng)[1], rng.uniform(0, 30), vivid(rng)[1]
-    elif kind == "photograph":
+    if kind == "photograph" and photograph is not None:
         passing, cloudy, colour = (
             tones_of(rng, photograph)[1],
             rng.uniform(0, 30),
             tones_of(rng, photograph)[1],
         )
+    elif kind in ("vivid", "photograph"):
+        passing, cloudy, colour = vivid(rng)[1], rng.uniform(0, 30), vivid(rng)[1]
     else:
-        passing, cloudy, colour = (np.array(part) for part in _LIQUIDS[kind])
+        passes, cloudy, looks = _LIQUIDS[kind]
+        passing, colour = np.array(passes), np.array(looks)
     reach = vessel.height - vessel.bottom
     level = vessel.bottom + values["fill"] * reach * (0.85 if "cap" in values else 0.95)
     inside = np.maximum(vessel.radius(front.heights) - vessel.wall(front.heights), 1e-4)

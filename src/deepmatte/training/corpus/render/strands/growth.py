@@ -142,7 +142,7 @@ def fill_locks(
     outward = _stretched(normals[lock], reach)
 
     offset = unit(rng.normal(size=(count, 3))) * np.sqrt(rng.random(count))[:, None]
-    radius = np.interp(along, [0, 0.45, 1], spread) * rng.uniform(0.6, 1.4, locks)[lock, None]
+    radius = np.interp(along, [0, 0.45, 1], spread) * rng.uniform(0.6, 1.4, (locks, 1))[lock]
     loose = np.where(is_stray, rng.uniform(1.0, 2.5, count), 1.0)[:, None]
     places = places + offset[:, None] * (radius * loose)[..., None]
     winding = _Winding.of(rng, wave, locks)

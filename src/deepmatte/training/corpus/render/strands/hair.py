@@ -280,16 +280,16 @@ def ribbons_of(rng: Generator, strands: Strands, look: Look, own: Doubles | None
     shade = shade + (1 - shade) * stray[:, None]
     thickness = np.broadcast_to((1 - stray)[:, None] * (1 - along**3 * 0.7), (count, nodes))
     lit = look.light.on_strands(
-        colours * shade[..., None], strands.tangents, strands.normals, rng.normal(0, 1, count), thickness
+        colours * shade[..., None], strands.tangents, strands.normals, rng.normal(0, 1, (count,)), thickness
     )
     widths = (
         look.width
-        * rng.uniform(0.65, 1.35, count)[:, None]
+        * rng.uniform(0.65, 1.35, (count, 1))
         * np.interp(along, [0, 0.06, 0.5, 1], [0.4, 1, 1, look.taper])
     )
     widths = widths * (1 - 0.35 * stray)[:, None]
     fading = np.interp(along, [0, 0.06, 0.7, 1], [0.4, 1, 1, 0.55])
-    opacities = look.opacity * rng.uniform(0.75, 1.0, count)[:, None] * fading
+    opacities = look.opacity * rng.uniform(0.75, 1.0, (count, 1)) * fading
     return Ribbons(strands.places[..., :2], widths, lit, np.minimum(opacities, 1))
 
 

@@ -62,10 +62,10 @@ def splashes(rng: Generator, size: int, assets: Assets) -> Rendering:
         passing, opaque = np.array([0.95, 0.94, 0.91]), 1.0
     elif source == "juice":
         passing, opaque = np.array([0.95, 0.55, 0.07]), 0.75
-    elif source == "vivid" or (source == "photograph" and photograph is None):
-        passing, opaque = vivid(rng)[1], float(rng.choice([0.0, 0.5, 1.0]))
-    elif source == "photograph":
+    elif source == "photograph" and photograph is not None:
         passing, opaque = tones_of(rng, photograph)[1], float(rng.choice([0.0, 0.5, 1.0]))
+    elif source in ("vivid", "photograph"):
+        passing, opaque = vivid(rng)[1], float(rng.choice([0.0, 0.5, 1.0]))
     places, radii = _balls(rng, values)
     # Threads thinner than a ball can be are drawn larger and reduced.
     factor = -(-_LEAST_PX // size)
