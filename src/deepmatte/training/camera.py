@@ -55,7 +55,7 @@ def recolour(pictures: Tensor, colourings: Sequence[Colouring | None]) -> Tensor
     out = pictures[chosen].clamp_(1e-4, 1).pow_(table[:, :3])
     grey = out.mean(dim=1, keepdim=True)
     out = grey + (out - grey) * table[:, 6:7]
-    return _put(pictures, chosen, out.mul_(table[:, 3:6]).add_(table[:, 7:]).clamp_(0, 1))
+    return put(pictures, chosen, out.mul_(table[:, 3:6]).add_(table[:, 7:]).clamp_(0, 1))
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def change(pictures: Tensor, changes: Sequence[tuple[Change, ...]]) -> Tensor:
             if chosen:
                 before = pictures[chosen]
                 after = _change(before, kind, [changes[number][step] for number in chosen])
-                pictures = _put(pictures, chosen, after.clamp_(0, 1))
+                pictures = put(pictures, chosen, after.clamp_(0, 1))
     return pictures
 
 
@@ -246,8 +246,10 @@ def _lose_resolution(picture: Tensor, factor: float) -> Tensor:
     return F.interpolate(small, size=size, mode="bicubic")
 
 
-def _put(pictures: Tensor, chosen: list[int], changed: Tensor) -> Tensor:
-    """Return pictures with some of them replaced."""
+def put(pictures: Tensor, chosen: list[int], changed: Tensor) -> Tensor:
+    """Return a batch of pictures, or of anything, with some of them replaced."""
+    if len(chosen) == len(pictures):
+        return changed
     out = pictures.clone()
     out[chosen] = changed
     return out

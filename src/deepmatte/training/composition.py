@@ -132,7 +132,7 @@ def _colour_foregrounds(
     fields = [noise.draw_smooth(size, rng.uniform(0.2, 1) * size, rng) for rng in drawn]
     contrast = _column([noise.draw_log_uniform(4, 60, rng) for rng in drawn], shelf)
     share = noise.spread(fields, size, shelf.device)[:, None].sub_(0.5).mul_(contrast).add_(0.5).clamp_(0, 1)
-    return _put(first, chosen, composite(second, first[chosen], share))
+    return camera.put(first, chosen, composite(second, first[chosen], share))
 
 
 def _light_rims(foreground: Tensor, alpha: Tensor, mix: Mix, rngs: Sequence[Rng]) -> Tensor:
@@ -140,7 +140,7 @@ def _light_rims(foreground: Tensor, alpha: Tensor, mix: Mix, rngs: Sequence[Rng]
     chosen, rims = _given([camera.draw_rim(rng) if rng.random() < mix.rim else None for rng in rngs])
     if not chosen:
         return foreground
-    return _put(foreground, chosen, camera.light_rims(foreground[chosen], alpha[chosen], rims))
+    return camera.put(foreground, chosen, camera.light_rims(foreground[chosen], alpha[chosen], rims))
 
 
 def _bring_near(
@@ -232,22 +232,23 @@ def _show_subjects(subjects: Sequence[_Subject], size: int, shelf: Shelf) -> tup
         unmarked = _column([float(subjects[number].is_unmarked) for number in chosen], shelf) > 0
         merged = _merge(colours[chosen], alpha[chosen], behind[:, :3], behind[:, 3:], unmarked)
         colours, alpha, is_marked = (
-            _put(whole, chosen, part) for whole, part in zip((colours, alpha, is_marked), merged, strict=True)
+            camera.put(whole, chosen, part)
+            for whole, part in zip((colours, alpha, is_marked), merged, strict=True)
         )
     chosen, borrowed = _given([each.borrowed for each in subjects])
     if chosen:
-        colours = _put(colours, chosen, views.see(borrowed, size, shelf)[:, :3])
+        colours = camera.put(colours, chosen, views.see(borrowed, size, shelf)[:, :3])
     chosen, veils = _given([each.veil for each in subjects])
     if chosen:
         field = noise.spread([coarse for coarse, _ in veils], size, shelf.device)[:, None]
         veil = (field * 2 - _column([offset for _, offset in veils], shelf)).clamp_(0.15, 1)
-        alpha = _put(alpha, chosen, alpha[chosen] * veil)
+        alpha = camera.put(alpha, chosen, alpha[chosen] * veil)
     chosen, sigmas = _given([each.defocus for each in subjects])
     if chosen:
         weight = alpha[chosen] + 1e-3
         soft = camera.blur(torch.cat([colours[chosen] * weight, weight, alpha[chosen]], dim=1), sigmas)
-        colours = _put(colours, chosen, soft[:, :3] / soft[:, 3:4])
-        alpha = _put(alpha, chosen, soft[:, 4:].clamp(0, 1))
+        colours = camera.put(colours, chosen, soft[:, :3] / soft[:, 3:4])
+        alpha = camera.put(alpha, chosen, soft[:, 4:].clamp(0, 1))
     # Resampling and blurring leave traces that no 8-bit truth would show: half a level and less.
     alpha = torch.where(alpha < 0.5 / 255, 0.0, torch.where(alpha > 1 - 0.5 / 255, 1.0, alpha))
     tri = bands.paint(alpha[:, 0], is_marked[:, 0], [each.bands for each in subjects])
@@ -320,14 +321,14 @@ def _show_backdrops(backdrops: Sequence[_Backdrop], size: int, shelf: Shelf) -> 
         field = noise.spread([coarse for _, coarse, _ in collages], size, shelf.device)[:, None]
         share = ((field - 0.5) * _column([contrast for _, _, contrast in collages], shelf)).clamp_(0, 1)
         other = views.see([view for view, _, _ in collages], size, shelf)[:, :3]
-        out = _put(out, chosen, composite(other, out[chosen], share))
+        out = camera.put(out, chosen, composite(other, out[chosen], share))
     chosen, clutter = _given([each.clutter for each in backdrops])
     if chosen:
         colours, alpha = views.see(clutter, size, shelf).split((3, 1), dim=1)
-        out = _put(out, chosen, composite(colours, out[chosen], alpha))
+        out = camera.put(out, chosen, composite(colours, out[chosen], alpha))
     chosen, sigmas = _given([each.blur for each in backdrops])
     if chosen:
-        out = _put(out, chosen, camera.blur(out[chosen], sigmas))
+        out = camera.put(out, chosen, camera.blur(out[chosen], sigmas))
     return out
 
 
@@ -345,15 +346,6 @@ def _given(values: Sequence[T | None]) -> tuple[list[int], list[T]]:
     """Return the numbers of the samples that something is drawn for, and what: neither None nor 0."""
     some = [(number, value) for number, value in enumerate(values) if value]
     return [number for number, _ in some], [value for _, value in some]
-
-
-def _put(whole: Tensor, chosen: list[int], part: Tensor) -> Tensor:
-    """Return a batch with some of its samples replaced."""
-    if len(chosen) == len(whole):
-        return part
-    out = whole.clone()
-    out[chosen] = part
-    return out
 
 
 def _column(values: Sequence[float], shelf: Shelf) -> Tensor:
