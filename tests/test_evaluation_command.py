@@ -11,6 +11,7 @@ from PIL import Image
 from small_benchmark import make_benchmark
 
 from deepmatte import cli, images
+from deepmatte.models import catalogue
 
 
 @pytest.fixture
@@ -162,3 +163,28 @@ def test_without_pymatting_the_command_says_how_to_get_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert evaluate("--predictions truth --against closed-form") == 1
     assert "pip install 'deepmatte[evaluate]'" in capsys.readouterr().err
+
+
+def test_a_name_is_a_method_though_there_is_a_folder_of_that_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "deepmatte").mkdir()
+    assert evaluate("--predictions mine=truth --against deepmatte --json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["methods"] == ["mine", "deepmatte"]
+    assert content["means"]["trimap1"]["deepmatte"]["seconds_per_megapixel"] is not None
+
+
+def test_two_models_of_one_name_can_be_told_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for each in ("a", "b"):
+        (folder / each).mkdir()
+        shutil.copy(catalogue.find("default"), folder / each / "best.onnx")
+    assert evaluate("--model a/best.onnx --model b/best.onnx") == 1
+    assert "NAME=PATH" in capsys.readouterr().err
+    assert evaluate("--model first=a/best.onnx --model b/best.onnx --json") == 0
+    assert json.loads(capsys.readouterr().out)["methods"] == ["first", "best"]
+
+
+def test_a_folder_without_a_path_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("--predictions mine=") == 1
+    assert "has no path; expected NAME=PATH" in capsys.readouterr().err

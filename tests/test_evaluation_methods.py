@@ -102,29 +102,31 @@ def test_floats_that_are_an_alpha_are_taken_as_they_are(folder: Path, mattes: Pa
 
 
 def test_our_method_is_the_pipeline_that_users_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matting, "load_model", lambda *_, **__: constant_model(0.25))
+    quarter = constant_model(0.25)
+    monkeypatch.setattr(methods, "compile_model", lambda *_: quarter)
     trimap = np.full((21, 34), 128, np.uint8)
     trimap[:, :10], trimap[:, 25:] = 255, 0
     image = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
     ours = methods.open_method("deepmatte")
-    np.testing.assert_array_equal(ours.estimate(image, trimap), matting.estimate_alpha(image, trimap))
+    expected = matting.estimate_alpha(image, trimap, model=quarter)
+    np.testing.assert_array_equal(ours.estimate(image, trimap), expected)
     ours.warm_up()
 
 
 def test_a_second_look_is_a_method_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     quarter = rule_model(lambda planes: planes[4] / 4 + 0.25)
-    monkeypatch.setattr(matting, "load_model", lambda *_, **__: quarter)
+    monkeypatch.setattr(methods, "compile_model", lambda *_: quarter)
     trimap = np.full((21, 34), 128, np.uint8)
     trimap[:, 25:] = 0
     image = np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8)
     once, twice = methods.open_method("deepmatte"), methods.open_method("second-look")
     assert (twice.name, twice.identity != once.identity) == ("second-look", True)
-    expected = matting.estimate_alpha(image, trimap, matting.MattingOptions(second_look=True))
+    expected = matting.estimate_alpha(image, trimap, matting.MattingOptions(second_look=True), model=quarter)
     np.testing.assert_array_equal(twice.estimate(image, trimap), expected)
 
 
 def test_a_method_goes_to_another_process_without_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matting, "load_model", lambda *_, **__: constant_model(0.25))
+    monkeypatch.setattr(methods, "compile_model", lambda *_: constant_model(0.25))
     ours = methods.open_method("deepmatte")
     before = len(pickle.dumps(ours))
     ours.warm_up()
@@ -137,10 +139,11 @@ def test_models_are_called_as_they_are_named() -> None:
     shipped = catalogue.names()[0]
     for opened in (methods.open_method(shipped), methods.open_model(shipped)):
         assert opened.name == shipped
-        assert opened.identity != methods.open_model().identity  # the same model, otherwise asked for
     path = catalogue.find(shipped)
     for opened in (methods.open_method(str(path)), methods.open_model(str(path))):
         assert opened.name == path.stem
+        assert opened.identity == methods.open_model().identity  # the same bytes, otherwise asked for
+    assert methods.open_model(str(path), "mine").name == "mine"
     with pytest.raises(ModelUnavailable, match="nowhere"):
         methods.open_method("nowhere.onnx")
 
@@ -236,3 +239,11 @@ def test_closed_form_is_closed_form(tmp_path: Path) -> None:
 def test_names_that_no_folder_can_have_are_refused(name: str) -> None:
     with pytest.raises(BadInput, match="cannot be a method's name"):
         methods.check_names([name])
+
+
+def test_a_model_that_another_run_exports_over_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = methods.open_model()
+    _, spec = catalogue.load_bytes("default")
+    monkeypatch.setattr(catalogue, "load_bytes", lambda _: (b"another one", spec))
+    with pytest.raises(ModelUnavailable, match="has changed since this run began"):
+        method.warm_up()

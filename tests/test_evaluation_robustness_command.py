@@ -169,3 +169,10 @@ def test_tables_are_neither_folded_nor_cut_off(capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert title in out.splitlines()
     assert out.count(cell) == 2
+
+
+def test_a_kind_named_twice_is_tried_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        robustness("--output out --method half --trimaps trimap1 --changes no-foreground,no-foreground") == 0
+    )
+    assert "2 of 2" in capsys.readouterr().out

@@ -11,9 +11,9 @@ import pytest
 from constant_model import constant_model
 from small_benchmark import CRASHING, HALF, KILLED, SIZES, TRUTH, UNKNOWN, crash, make_benchmark
 
-from deepmatte import images, matting
+from deepmatte import images
 from deepmatte.errors import BadInput
-from deepmatte.evaluation import runs
+from deepmatte.evaluation import methods, runs
 from deepmatte.evaluation.benchmarks import find_cases
 from deepmatte.evaluation.methods import Method, open_predictions
 from deepmatte.evaluation.records import Records
@@ -49,7 +49,7 @@ def test_the_truth_has_no_error_and_one_half_is_worked_out_by_hand(folder: Path)
 
 
 def test_our_pipeline_is_the_default(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matting, "load_model", lambda *_, **__: constant_model(0.5))
+    monkeypatch.setattr(methods, "compile_model", lambda *_: constant_model(0.5))
     means = runs.evaluate(folder).means()
     expected = np.mean([unknown_pixels("trimap2", name) for name in SIZES]) / 2 / 1000
     assert means["trimap2"]["deepmatte"]["sad"] == pytest.approx(expected, rel=0.1)  # less on the ramps
@@ -183,6 +183,21 @@ def test_what_is_there_is_not_done_again_unless_something_changed(folder: Path, 
     (out / "rows" / "m" / "trimap2" / "b.json").write_text("{")
     assert count("2") == 1
     assert len(list((out / "rows").rglob("*.json"))) == 4
+
+
+def test_a_row_whose_files_changed_under_way_counts_no_more(folder: Path, tmp_path: Path) -> None:
+    def disturb(image: AnyArray, trimap: AnyArray) -> Floats:
+        images.write_image(folder / "alpha" / "a.png", np.full((7, 9), 255, np.uint8), overwrite=True)
+        return np.zeros(trimap.shape, np.float32)
+
+    method = Method("m", disturb, "1")
+    first = runs.evaluate(folder, [method], output=tmp_path)
+    cases = find_cases(folder)
+    kept = [case.name for case in cases if Records(tmp_path).load(method, case) is not None]
+    assert kept == ["b", "a", "b"]  # when trimap2 came it had changed already
+    again = runs.evaluate(folder, [method], output=tmp_path, resume=True)
+    before, after = (result.of("trimap1", "m") for result in (first, again))
+    assert (before["a"].errors == after["a"].errors, before["b"].errors == after["b"].errors) == (False, True)
 
 
 def test_failures_are_tried_again(folder: Path, tmp_path: Path) -> None:

@@ -241,6 +241,11 @@ def _failed(shown: str, error: Exception) -> BadOutput:
     return BadOutput(f"{shown} cannot be written: {reason}")
 
 
+def is_folder_name(name: str) -> bool:
+    """Return whether any system takes a name for one folder, or one file, and shows it."""
+    return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable()
+
+
 def show(path: str | os.PathLike[str]) -> str:
     """Return a path as it may stand in a one-line message: odd characters escaped."""
     text = os.fspath(path)

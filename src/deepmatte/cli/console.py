@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic as _now
 from typing import Any
 
-from deepmatte.errors import MatteError
+from deepmatte.errors import BadInput, MatteError
 
 _WIDEST = 10_000  # letters in a line of a table
 _FLAGS = {
@@ -114,6 +115,14 @@ def names(text: str) -> list[str]:
     if all(parts):
         return parts
     raise argparse.ArgumentTypeError(f"{text!r} has an empty name; expected names with a comma between")
+
+
+def named_path(text: str) -> tuple[str | None, str]:
+    """Return the name, None where there is none, and the path of NAME=PATH or PATH. Raises BadInput."""
+    name, _, path = ("", "", text) if Path(text).exists() else text.rpartition("=")
+    if not path:
+        raise BadInput(f"{text!r} has no path; expected NAME=PATH, or a path alone")
+    return name or None, path
 
 
 def name_flags(message: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from deepmatte.cli.console import (
     Command,
     extra,
+    named_path,
     names,
     print_json,
     print_table,
@@ -25,7 +26,7 @@ from deepmatte.outputs import check_target, show
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("directory", metavar="BENCHMARK_DIR", help="a folder with image/, alpha/ and trimap1/")
-    add("--model", metavar="NAME|PATH", action="append", help="see `deepmatte models`; or an .onnx file")
+    add("--model", metavar="[NAME=]MODEL", action="append", help="see `deepmatte models`; or an .onnx file")
     add(
         "--predictions",
         metavar="[NAME=]DIR",
@@ -126,7 +127,7 @@ def _write_report(
         cases,
         methods,
         Records(output),
-        title=Path(arguments.directory).resolve().name,
+        title=show(Path(arguments.directory).resolve().name),
         overwrite=arguments.overwrite or arguments.resume,
         progress=lambda done, total: progress("writing the report", done / total),
     )
@@ -137,15 +138,17 @@ def _chosen_methods(arguments: argparse.Namespace, cases: list[Any]) -> list[Any
     from deepmatte.evaluation import methods
 
     def read(text: str) -> Any:
-        name, _, folder = ("", "", text) if Path(text).exists() else text.rpartition("=")
-        return methods.open_predictions(Path(folder), cases, name or None)
+        name, folder = named_path(text)
+        return methods.open_predictions(Path(folder), cases, name)
 
-    chosen: list[Any] = [methods.open_model(model) for model in arguments.model or ()]
+    chosen: list[Any] = [
+        methods.open_model(model, name) for name, model in map(named_path, arguments.model or ())
+    ]
     chosen += [read(text) for text in arguments.predictions or ()]
     chosen += [methods.open_method(name) for name in arguments.method or ()]
     chosen = chosen or [methods.open_model()]
     for text in arguments.against or ():
-        is_folder = "=" in text or Path(text).is_dir()
+        is_folder = "=" in text or (not methods.is_method(text) and Path(text).is_dir())
         chosen.append(read(text) if is_folder else methods.open_method(text))
     return chosen
 

@@ -11,6 +11,7 @@ from typing import Any
 from deepmatte.cli.console import (
     Command,
     extra,
+    named_path,
     names,
     print_json,
     print_table,
@@ -76,7 +77,7 @@ def _add_robustness(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("directory", metavar="BENCHMARK_DIR", help="a folder with image/, alpha/ and trimap1/")
     add("--output", metavar="DIR", required=True, help="where plots, robustness.json and all rows go")
-    add("--model", metavar="NAME|PATH", action="append", help="see `deepmatte models`; or an .onnx file")
+    add("--model", metavar="[NAME=]MODEL", action="append", help="see `deepmatte models`; or an .onnx file")
     add(
         "--method",
         metavar="NAME,...",
@@ -125,7 +126,7 @@ def _robustness(arguments: argparse.Namespace) -> int:
         from deepmatte.evaluation.robustness.changes import list_changes
 
         methods = _chosen_methods(arguments)
-    wanted = arguments.changes or [*GRADED, *ONE_SIDED]
+    wanted = list(dict.fromkeys(arguments.changes or [*GRADED, *ONE_SIDED]))
     changes = list_changes(wanted, arguments.distances, arguments.direction, arguments.seed)
     with progress_bar() as progress:
         trials = results.examine(
@@ -155,7 +156,7 @@ def _chosen_methods(arguments: argparse.Namespace) -> list[Any]:
     """Return the methods in the order of the flags; the default model where none is chosen."""
     from deepmatte.evaluation import methods
 
-    chosen = [methods.open_model(model) for model in arguments.model or ()]
+    chosen = [methods.open_model(model, name) for name, model in map(named_path, arguments.model or ())]
     chosen += [methods.open_method(name) for name in arguments.method or ()]
     return chosen or [methods.open_model()]
 

@@ -4,6 +4,7 @@ All of them are plain data that another process can be given; what is heavy is l
 """
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib.metadata
@@ -18,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from deepmatte import images, matting, trimap
-from deepmatte.errors import BadInput
+from deepmatte.errors import BadInput, ModelUnavailable
 from deepmatte.evaluation.benchmarks import Case, find_partners
-from deepmatte.models import Model, catalogue
-from deepmatte.outputs import show
+from deepmatte.models import Model, catalogue, compile_model
+from deepmatte.outputs import is_folder_name, show
 from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes, to_unit
 from deepmatte.version import __version__
 
@@ -121,41 +122,61 @@ def open_method(name: str) -> Method:
         return open_model()
     if name == OURS_TWICE:
         return _open(name, matting.MattingOptions(second_look=True))
-    if name in catalogue.names() or name.endswith(".onnx"):
+    if is_method(name):
         return open_model(name)
     raise BadInput(f"there is no method {name!r}; expected one of {', '.join(NAMES)}, or a model")
 
 
-def open_model(model: str | None = None) -> Method:
-    """Return our pipeline, with the default model or another one. Raises ModelUnavailable."""
+def is_method(name: str) -> bool:
+    """Return whether open_method knows a name."""
+    return name in NAMES or name in catalogue.names() or name.endswith(".onnx")
+
+
+def open_model(model: str | None = None, name: str | None = None) -> Method:
+    """Return our pipeline, with the default model or another one. name: instead of the model's or its file's.
+
+    Raises ModelUnavailable.
+    """
     if model is None:
-        return _open(OURS, matting.MattingOptions())
-    name = model if model in catalogue.names() else Path(model).stem
-    return _open(name, matting.MattingOptions(model=model))
+        return _open(name or OURS, matting.MattingOptions())
+    usual = model if model in catalogue.names() else Path(model).stem
+    return _open(name or usual, matting.MattingOptions(model=model))
 
 
 def _open(name: str, options: matting.MattingOptions) -> Method:
     content, spec = catalogue.load_bytes(options.model)
     checksum = hashlib.sha256(content).hexdigest()
-    identity = f"deepmatte {__version__}, {spec.name} {checksum}, {options}"
-    return Method(name, _Pipeline(options), identity, compiles=True)
+    # What the file holds counts, not where it lies.
+    settings = dataclasses.replace(options, model=spec.name)
+    identity = f"deepmatte {__version__}, {spec.name} {checksum}, {settings}"
+    return Method(name, _Pipeline(options, checksum), identity, compiles=True)
 
 
 @dataclass(frozen=True)
 class _Pipeline:
-    """The pipeline that users run."""
+    """The pipeline that users run. checksum: of the model's file, which may be another one by the time it is
+    opened: another run may have exported over it.
+    """
 
     options: matting.MattingOptions
+    checksum: str
 
     def __call__(self, image: AnyArray, known: Bytes) -> Floats:
         return matting.solve(image, known, self.options, self._model)
 
     @functools.cached_property
     def _model(self) -> Model:
-        return matting.open_model(self.options)
+        content, spec = catalogue.load_bytes(self.options.model)
+        if hashlib.sha256(content).hexdigest() != self.checksum:
+            raise ModelUnavailable(
+                f"the model file {show(self.options.model)} has changed since this run began; go on with"
+                " --resume, or measure a copy that nothing writes to"
+            )
+        return compile_model(content, spec, self.options.precision, self.options.runtime)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"options": self.options}  # a model cannot go to another process, which opens its own
+        # A model cannot go to another process, which opens its own.
+        return {"options": self.options, "checksum": self.checksum}
 
 
 @dataclass(frozen=True)
@@ -231,8 +252,8 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if name in seen:
             raise BadInput(
-                f"two methods are called {name}; expected different names: call one of them NAME=DIR"
+                f"two methods are called {name}; expected different names: say NAME=PATH for one of them"
             )
-        if not name.strip(". ") or set(name) & set('/\\:*?"<>|') or not name.isprintable():
+        if not is_folder_name(name):
             raise BadInput(f"{name!r} cannot be a method's name; expected letters, digits, - and _")
         seen.add(name)

@@ -53,17 +53,30 @@ class Records:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         is_whole = row.failure is None and self.matte_path(method, case).is_file()
-        return row if is_whole and values.get("fingerprint") == fingerprint(method, case) else None
+        kept = values.get("fingerprint")
+        return row if is_whole and kept is not None and kept == fingerprint(method, case) else None
 
-    def store(self, method: Method | Predictions, case: Case, row: Row, alpha: AnyArray | None) -> None:
-        """Keep a row, and the alpha (H, W) in [0, 1] where there is one. Raises BadOutput."""
+    def store(
+        self,
+        method: Method | Predictions,
+        case: Case,
+        row: Row,
+        alpha: AnyArray | None,
+        stamp: str | None,
+    ) -> None:
+        """Keep a row, and the alpha (H, W) in [0, 1] where there is one. Raises BadOutput.
+
+        stamp: the fingerprint from before the work. If a file has changed since, nobody knows which of both
+        was measured, and the row counts no more.
+        """
         if alpha is not None and isinstance(method, Method):
             path = self.matte_path(method, case)
             make_folder(path.parent)
             images.write_image(path, to_words(alpha), overwrite=True)
         path = self._row_path(method, case)
         make_folder(path.parent)
-        content = {"row": row.to_dict(), "fingerprint": fingerprint(method, case)}
+        now = fingerprint(method, case)
+        content = {"row": row.to_dict(), "fingerprint": now if now == stamp else None}
         outputs.write_bytes(path, json.dumps(content, indent=1).encode(), overwrite=True)
 
     def store_document(self, document: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from deepmatte.errors import BadInput, BadOutput, MatteError
 from deepmatte.evaluation import metrics
 from deepmatte.evaluation.benchmarks import Case, find_cases, read_case
 from deepmatte.evaluation.methods import Method, Predictions, check_names, open_model
-from deepmatte.evaluation.records import Records
+from deepmatte.evaluation.records import Records, fingerprint
 from deepmatte.evaluation.results import Result, Row
 from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray, Floats
@@ -122,7 +122,7 @@ class Bench:
         index, case = task
         method = self.methods[index]
         row = Row(method.name, case.name, case.trimap_set, None, None, 0.0)
-        alpha = None
+        alpha, stamp = None, self._stamp(method, case)
         try:
             image, known, true_alpha = read_case(case)
             row = dataclasses.replace(row, megapixels=known.size / 1e6)
@@ -136,18 +136,23 @@ class Bench:
             row = dataclasses.replace(row, errors=errors, seconds=seconds if method.is_timed else None)
         except Exception as error:  # noqa: BLE001 - the outermost loop: what any method raises is recorded
             row, alpha = dataclasses.replace(row, failure=describe(error)), None
-        return self._keep(method, case, row, alpha)
+        return self._keep(method, case, row, alpha, stamp)
+
+    def _stamp(self, method: Method | Predictions, case: Case) -> str | None:
+        return None if self.records is None else fingerprint(method, case)
 
     def _warm_up(self, method: Method | Predictions) -> None:
         if method.name not in self._is_warm:
             method.warm_up()
             self._is_warm.add(method.name)
 
-    def _keep(self, method: Method | Predictions, case: Case, row: Row, alpha: Floats | None) -> Row:
+    def _keep(
+        self, method: Method | Predictions, case: Case, row: Row, alpha: Floats | None, stamp: str | None
+    ) -> Row:
         if self.records is None:
             return row
         try:
-            self.records.store(method, case, row, alpha)
+            self.records.store(method, case, row, alpha, stamp)
         except MatteError as error:
             return dataclasses.replace(row, errors=None, seconds=None, failure=describe(error))
         return row
@@ -156,7 +161,7 @@ class Bench:
         """Return, and keep, the row of a task that took its process down."""
         method, case = self.methods[task[0]], task[1]
         row = Row(method.name, case.name, case.trimap_set, None, None, 0.0, reason)
-        return self._keep(method, case, row, None)
+        return self._keep(method, case, row, None, None)
 
 
 def check_matte(answer: AnyArray, size: tuple[int, ...]) -> Floats:

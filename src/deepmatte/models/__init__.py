@@ -26,6 +26,9 @@ def load_model(
     "openvino" or "onnxruntime".
     Raises ModelUnavailable if there is no such model, it is damaged, or it cannot run here as asked.
     """
-    model_bytes, spec = load_bytes(name_or_path)
-    counts = len(spec.planes), len(spec.fields)
-    return Model(spec, open_session(model_bytes, precision, runtime, counts))
+    return compile_model(*load_bytes(name_or_path), precision, runtime)
+
+
+def compile_model(content: bytes, spec: ModelSpec, precision: str = "auto", runtime: str = "auto") -> Model:
+    """Compile a model that was read by `load_bytes`. All else is as for load_model."""
+    return Model(spec, open_session(content, precision, runtime, (len(spec.planes), len(spec.fields))))

@@ -39,7 +39,7 @@ def run(
 ) -> list[Trial]:
     """Try methods on cases, one change after the other, all methods on each picture.
 
-    every_other: names of methods that are tried at every other distance only, the first one included.
+    every_other: names of methods that are tried at every other distance only, and at the last one.
     from_alpha: change the trimap that the true alpha deserves (unknown wherever it is neither 0 nor 1), not
     the benchmark's; trimap sets make no difference then, and the only one is called FROM_ALPHA.
     output: a folder that keeps the rows; workers, resume: as for evaluation.runs.run.
@@ -80,7 +80,7 @@ def _tasks(
     cases: Sequence[Case], methods: Sequence[Method], changes: Sequence[Change], every_other: Collection[str]
 ) -> Iterator[Task]:
     distances = sorted({change.distance_px for change in changes if change.kind in GRADED})
-    rare = {0, *distances[::2]}
+    rare = {0, *distances[::2], *distances[-1:]}
     for change in changes:
         for case in cases:
             for index, method in enumerate(methods):
@@ -99,12 +99,18 @@ class Bench:
 
     def __call__(self, task: Task) -> Trial:
         """Return the trial of a method on a case; whatever goes wrong is in it."""
-        trial = self._blank(task)
+        trial, stamp = self._blank(task), self._stamp(task)
         try:
             trial = self._try(trial, task)
         except Exception as error:  # noqa: BLE001 - the outermost loop: what goes wrong is recorded
             trial = dataclasses.replace(trial, failure=describe(error))
-        return self._keep(task, trial)
+        return self._keep(task, trial, stamp)
+
+    def _stamp(self, task: Task) -> str | None:
+        index, case, change = task
+        if self.ledger is None:
+            return None
+        return self.ledger.fingerprint(self.methods[index], case, change)
 
     def _try(self, trial: Trial, task: Task) -> Trial:
         index, case, change = task
@@ -134,17 +140,17 @@ class Bench:
 
     def lost(self, task: Task, reason: str) -> Trial:
         """Return, and keep, the trial of a task that took its process down."""
-        return self._keep(task, dataclasses.replace(self._blank(task), failure=reason))
+        return self._keep(task, dataclasses.replace(self._blank(task), failure=reason), None)
 
     def _blank(self, task: Task) -> Trial:
         index, case, change = task
         return Trial(self.methods[index].name, case.name, case.trimap_set, change.kind, change.distance_px)
 
-    def _keep(self, task: Task, trial: Trial) -> Trial:
+    def _keep(self, task: Task, trial: Trial, stamp: str | None) -> Trial:
         index, case, change = task
         if self.ledger is not None:
             try:
-                self.ledger.store(self.methods[index], case, change, trial)
+                self.ledger.store(self.methods[index], case, change, trial, stamp)
             except MatteError as error:
                 return dataclasses.replace(trial, errors=None, seconds=None, failure=describe(error))
         return trial

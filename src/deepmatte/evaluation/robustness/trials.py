@@ -81,20 +81,22 @@ class Ledger:
             trial = Trial.from_dict(values["row"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        is_current = values.get("fingerprint") == self._fingerprint(method, case, change)
+        kept = values.get("fingerprint")
+        is_current = kept is not None and kept == self.fingerprint(method, case, change)
         return trial if trial.is_finding and is_current else None
 
-    def store(self, method: Method, case: Case, change: Change, trial: Trial) -> None:
-        """Keep a trial. Raises BadOutput."""
+    def store(self, method: Method, case: Case, change: Change, trial: Trial, stamp: str | None) -> None:
+        """Keep a trial. stamp: the fingerprint from before the work, as in records. Raises BadOutput."""
         path = self._path(method, case, change)
         outputs.make_folder(path.parent)
-        content = {"row": trial.to_dict(), "fingerprint": self._fingerprint(method, case, change)}
+        now = self.fingerprint(method, case, change)
+        content = {"row": trial.to_dict(), "fingerprint": now if now == stamp else None}
         outputs.write_bytes(path, json.dumps(content, indent=1).encode(), overwrite=True)
 
     def _path(self, method: Method, case: Case, change: Change) -> Path:
         return self.directory / "rows" / method.name / case.trimap_set / change.name / f"{case.name}.json"
 
-    def _fingerprint(self, method: Method, case: Case, change: Change) -> str | None:
+    def fingerprint(self, method: Method, case: Case, change: Change) -> str | None:
         """Return a checksum of all that a trial depends on, None where a file cannot be read."""
         files = records.fingerprint(method, case)
         parts = [_FORMAT, files, change.name, change.offset(case.name), self.from_alpha]
