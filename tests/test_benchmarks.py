@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,8 @@ def test_what_a_toml_leaves_out_has_its_usual_name(folder: Path) -> None:
         ('alpha = "truth"', "truth is no folder"),
         ('trimaps = ["trimap1"]', "a table of set = folder"),
         ("[trimaps]\nsmall = 1", "no text"),
+        ('[trimaps]\n"dim/set" = "trimap1"', "trimap sets called dim/set"),
+        ('[trimaps]\n"../../out" = "trimap1"', "expected letters, digits"),
         ('[trimaps]\nsmall = "narrow"', "narrow is no folder"),
     ],
 )
@@ -181,3 +184,10 @@ def test_a_file_that_is_no_picture_is_named(folder: Path) -> None:
     (folder / "trimap1" / "b.png").write_bytes(b"nothing")
     with pytest.raises(BadInput, match=r"b\.png is no picture"):
         benchmarks.read_case(benchmarks.find_cases(folder)[1])
+
+
+def test_names_that_cannot_be_written_down_are_refused_at_once(folder: Path) -> None:
+    odd = folder / "image" / os.fsdecode(b"M\xfcnchen.png")
+    (folder / "image" / "a.png").rename(odd)
+    with pytest.raises(BadInput, match="no name in UTF-8: rename it"):
+        benchmarks.find_cases(folder)

@@ -343,3 +343,30 @@ def test_distances_at_which_a_band_is_closed_are_left_out_for_all(binary: Path, 
     paths = results.write_results(tmp_path, none)
     assert [path.name for path in paths] == ["robustness.json"]
     assert "0 pictures" in summary.tables(none)[0].title
+
+
+def test_slow_methods_are_tried_at_the_last_distance_so_that_growth_compares(binary: Path) -> None:
+    changes = list_changes(["dilated"], [1, 4, 7, 10])
+    slow = Method("slow", HALF.estimate)
+    (chart,) = curves.draw_charts(runs.run(find_cases(binary), [HALF, slow], changes, every_other=["slow"]))
+    assert [curve.distances_px for curve in chart.curves] == [(1, 4, 7, 10), (1, 7, 10)]
+    first, second = (curve.growth_percent("given", "sad") for curve in chart.curves)
+    assert first == second != 0
+
+
+def test_a_curve_that_ends_before_others_has_no_growth() -> None:
+    errors = {region: Errors(1.0, 1.0, 1.0, 1.0) for region in REGIONS}
+    whole = [Trial("fast", "p", "trimap1", "dilated", px, errors) for px in (1, 4, 7)]
+    short = [Trial("slow", "p", "trimap1", "dilated", px, errors) for px in (1, 4)]
+    (chart,) = curves.draw_charts([*whole, *short])
+    assert [curve.growth_percent("given", "sad") for curve in chart.curves] == [0, None]
+
+
+def test_a_plot_goes_where_no_curve_is_left(binary: Path, tmp_path: Path) -> None:
+    changes = list_changes(["dilated"], [1, 4])
+    results.write_results(tmp_path, runs.run(find_cases(binary), [HALF], changes))
+    assert (tmp_path / "dilated-trimap1.svg").is_file()
+    failing = Method("half", lambda *_: np.full((1, 1), 2.0))
+    paths = results.write_results(tmp_path, runs.run(find_cases(binary), [failing], changes))
+    assert paths == [tmp_path / "robustness.json"]
+    assert not list(tmp_path.glob("dilated*"))

@@ -42,7 +42,8 @@ def test_a_study_is_made_and_reported_on(folder: Path, capsys: pytest.CaptureFix
     assert cli.main(["study", "report", "study", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["overall"]["wins"] == [[0, 3], [0, 0]]
-    assert cli.main(["study", "report", "study", "--html", "r.html"]) == 1
+    assert cli.main(["study", "report", "study", "--html", "r.html", "--plot", "other.svg"]) == 1
+    assert not Path("other.svg").exists()  # both or none
     assert "add --overwrite" in capsys.readouterr().err
     again = ["--html", "r.html", "--overwrite", "--allowed-misses", "1"]
     assert cli.main(["study", "report", "study", *again]) == 0

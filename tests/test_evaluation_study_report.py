@@ -200,3 +200,9 @@ def test_other_kinds_of_plots_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"ends in \.png or \.svg"):
         chart.write_chart(tmp_path / "plot.jpg", three_of_four())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_votes_without_a_preference_are_told_on_the_page() -> None:
+    report = count_votes(study(), [vote(1, AB_BLACK, "none", milliseconds=2000)])
+    assert "No preference: 1 votes" in document.to_html(report)
+    assert "Median time: 2.0 s" in document.to_html(report)

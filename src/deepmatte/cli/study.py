@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from deepmatte.cli.console import Command, command_group, extra, print_json, progress_bar, say
+from deepmatte.outputs import check_target
 
 PORT = 8765
 
@@ -92,6 +93,8 @@ def _report(arguments: argparse.Namespace) -> int:
         from deepmatte.evaluation.study import chart, document, report
     allowed = report.ALLOWED_MISSES if arguments.allowed_misses is None else arguments.allowed_misses
     found = report.make_report(Path(arguments.directory), allowed)
+    for target in filter(None, (arguments.plot, arguments.html)):
+        check_target(target, arguments.overwrite)  # both or none
     if arguments.plot:
         chart.write_chart(Path(arguments.plot), found, arguments.overwrite)
     if arguments.html:

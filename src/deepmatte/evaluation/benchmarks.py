@@ -13,7 +13,7 @@ from typing import Any
 
 from deepmatte import images, trimap
 from deepmatte.errors import BadInput
-from deepmatte.outputs import name_some, show
+from deepmatte.outputs import is_folder_name, name_some, show
 from deepmatte.pixels import Bytes, Floats, to_unit
 
 TOML = "benchmark.toml"
@@ -141,6 +141,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
                 f"{show(path)} has {show(key)} = {value!r}; expected description, image and alpha as text"
                 " and trimaps as a table of set = folder"
             )
+    if odd := [name for name in named.get("trimaps", {}) if not is_folder_name(name)]:
+        raise BadInput(
+            f"{show(path)} has trimap sets called {name_some(odd)}; expected letters, digits, - and _, for"
+            " results are kept in folders of these names"
+        )
     if not all(isinstance(folder, str) for folder in named.get("trimaps", {}).values()):
         raise BadInput(f"{show(path)} has a trimap set that is no text; expected the name of a folder")
     return named
@@ -154,10 +159,21 @@ def _files(folder: Path, faults: list[str]) -> dict[str, Path]:
         if path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".") and path.is_file()
     ]
     files = {path.stem: path for path in paths}
+    if odd := [path.name for path in paths if not _is_text(path.name)]:
+        faults.append(f"{show(folder)} has {name_some(odd)}, which is no name in UTF-8: rename it")
     if doubles := [path.name for path in paths if path != files[path.stem]]:
         twins = {f"{name} and {files[Path(name).stem].name}" for name in doubles}
         faults.append(f"{show(folder)} has both {name_some(twins)}")
     return files
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a file's name can be written down: one from another system's ZIP may be no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def find_partners(folder: Path, names: Collection[str], faults: list[str]) -> dict[str, Path]:

@@ -21,14 +21,21 @@ Means = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Curve:
-    """One method: the mean errors at each of its distances, in px."""
+    """One method: the mean errors at each of its distances, in px. is_whole: from the chart's first distance
+    to its last, so that its growth can be compared.
+    """
 
     method: str
     distances_px: tuple[int, ...]
     means: tuple[Means, ...]
+    is_whole: bool = True
 
     def growth_percent(self, region: str, metric: str) -> float | None:
-        """Return by how much the last mean is above the first; None for one distance or a first one of 0."""
+        """Return by how much the last mean is above the first; None where it cannot be compared, for one
+        distance and for a first mean of 0.
+        """
+        if not self.is_whole:
+            return None
         first, last = self.means[0][region][metric], self.means[-1][region][metric]
         return 100 * (last / first - 1) if len(self.means) > 1 and first else None
 
@@ -126,7 +133,7 @@ def _chart(trimap_set: str, kind: str, trials: list[Trial]) -> Chart:
     return Chart(
         trimap_set,
         kind,
-        tuple(_curve(method, [trial for trial in counted if trial.method == method]) for method in methods),
+        tuple(_curve(method, counted) for method in methods),
         pictures,
         faults,
         tuple(closed),
@@ -146,10 +153,13 @@ def _emptiness(trials: dict[int, Trial]) -> str:
     return f"{min(trials)} px: nothing is unknown" if trials[min(trials)].is_closed else ""
 
 
-def _curve(method: str, trials: list[Trial]) -> Curve:
+def _curve(method: str, counted: list[Trial]) -> Curve:
+    all_px = {trial.distance_px for trial in counted}
+    trials = [trial for trial in counted if trial.method == method]
     distances = sorted({trial.distance_px for trial in trials})
     means = [_means(trial for trial in trials if trial.distance_px == distance) for distance in distances]
-    return Curve(method, tuple(distances), tuple(means))
+    is_whole = (distances[0], distances[-1]) == (min(all_px), max(all_px))
+    return Curve(method, tuple(distances), tuple(means), is_whole)
 
 
 def _means(trials: Iterable[Trial]) -> Means:

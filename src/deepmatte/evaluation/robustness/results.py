@@ -76,13 +76,18 @@ def _of_sets(cases: list[Case], trimap_sets: Collection[str]) -> list[Case]:
 def write_results(folder: Path, trials: Sequence[Trial]) -> list[Path]:
     """Write the document and the plots of trials to a folder; return their paths. Raises BadOutput.
 
-    What is there of an earlier run is replaced. Kinds of change without any curve have no plot.
+    What is there of an earlier run is replaced. Kinds of change without any curve have no plot, nor keep one.
     """
     content = {folder / DOCUMENT: json.dumps(document(trials), indent=1, ensure_ascii=False).encode()}
+    outdated: list[Path] = []
     for chart in draw_charts(trials):
+        paths = {kind: folder / f"{chart.kind}-{chart.trimap_set}.{kind}" for kind in plot.FORMATS}
         if chart.curves:
-            stem = f"{chart.kind}-{chart.trimap_set}"
-            content |= {folder / f"{stem}.{kind}": plot.draw(chart, kind) for kind in plot.FORMATS}
+            content |= {path: plot.draw(chart, kind) for kind, path in paths.items()}
+        else:
+            outdated += paths.values()
     for path, data in content.items():
         outputs.write_bytes(path, data, overwrite=True)
+    for path in outdated:
+        path.unlink(missing_ok=True)
     return list(content)

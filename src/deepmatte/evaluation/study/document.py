@@ -60,7 +60,7 @@ def _summary(report: Report) -> str:
     ]
     if report.excluded:
         lines.append(f"{report.left_out.capitalize()}.")
-    if report.left.value is not None:
+    if report.votes:
         lines.append(
             f"No preference: {report.undecided} votes. Left side chosen: {_text(report.left)}."
             f" Median time: {report.median_seconds:.1f} s."
