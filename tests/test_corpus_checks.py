@@ -105,8 +105,11 @@ def test_tests_that_are_trained_on_are_found(corpus: Path) -> None:
     photo = images.read_photo(corpus / SOFT)
     assert photo.alpha is not None
     _put(corpus, "foreground/recoloured.png", 255 - photo.pixels, photo.alpha)
-    _add(corpus, "foreground/recoloured.png", split="test")
+    _add(corpus, "foreground/recoloured.png")
     assert check(corpus) == []
+    _change(corpus, "foreground/recoloured.png", split="test")
+    # What nobody has decided on is trained on.
+    assert _subjects(check(corpus)) == [("leak", (SOFT, "foreground/recoloured.png"))]
     _change(corpus, SOFT, split="train")
     assert _subjects(check(corpus)) == [("leak", (SOFT, "foreground/recoloured.png"))]
 

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepmatte.errors import BadInput
 from deepmatte.pixels import resize
 from deepmatte.training.corpus.manifest import Entry
 from deepmatte.training.corpus.signatures import Signature, sign
@@ -77,11 +76,19 @@ def test_few_files_are_divided_too(foregrounds: int, backgrounds: int) -> None:
             assert {file.split("/")[0] for file in part} == {"foreground", "background"}
 
 
-def test_what_cannot_be_divided_is_refused() -> None:
-    entries, signatures = _corpus(5, 1)
-    with pytest.raises(BadInput, match="no background to test with, of 1 in 1 families"):
-        divide(entries, signatures, 0.1, seed=0)
+def test_a_subject_is_on_one_side_whatever_kind_its_pictures_are() -> None:
+    entries, signatures = _corpus(40, 40)
+    for number in range(0, 80, 2):  # of each second foreground, and of the background behind it
+        entries[number] = replace(entries[number], extra=(("subject", f"place {number % 40}"),))
+    for seed in range(5):
+        division = divide(entries, signatures, 0.3, seed)
+        tests = set(division.test)
+        for number in range(0, 40, 2):
+            assert (f"foreground/{number}.png" in tests) == (f"background/{number}.png" in tests)
+
+
+def test_a_kind_of_one_family_is_on_one_side() -> None:
     entries, signatures = _corpus(5, 3)
     signatures |= {f"background/{number}.png": signatures["background/0.png"] for number in (1, 2)}
-    with pytest.raises(BadInput, match="of 3 in 1 families"):
-        divide(entries, signatures, 0.1, seed=0)
+    division = divide(entries, signatures, 0.1, seed=0)
+    assert not any(file.startswith("background") for file in division.test)

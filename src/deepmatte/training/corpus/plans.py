@@ -92,12 +92,14 @@ def settle(store: Store, output: Path, settings: Settings, workers: int, tell: P
         signatures, failures = _look_at_all(store, entries, workers, tell)
         division = splits.divide(entries, signatures, settings.test_share, settings.style.seed)
         kept = {"key": key, **asdict(division), "failures": failures}
+        _check_parts(kept, entries, settings)
         outputs.write_bytes(output / PLAN, json.dumps(kept, indent=1).encode(), overwrite=True)
     elif other := [name for name in key if kept["key"].get(name) != key[name]]:
         raise BadInput(
             f"{show(output)} holds compositions made with another {', '.join(other)}; choose another folder,"
             " or the same settings"
         )
+    _check_parts(kept, entries, settings)
     by_file = {entry.file: entry for entry in entries}
     parts = {split: [by_file[file] for file in kept[split]] for split in ("train", "test")}
     foregrounds, backgrounds = (
@@ -105,6 +107,19 @@ def settle(store: Store, output: Path, settings: Settings, workers: int, tell: P
         for kind in ("foreground", "background")
     )
     return Plan(foregrounds, backgrounds, tuple(kept["left_out"]), tuple(kept["failures"]))
+
+
+def _check_parts(plan: Mapping[str, Any], entries: Sequence[Entry], settings: Settings) -> None:
+    """Raise BadInput where a part that is to be made has no foreground or no background."""
+    kinds = {entry.file: entry.kind for entry in entries}
+    for split in settings.counts:
+        for kind in manifest.KINDS:
+            if not any(kinds[file] == kind for file in plan[split]):
+                usable = sum(kinds[file] == kind for part in ("train", "test") for file in plan[part])
+                raise BadInput(
+                    f"there is no {kind} to {split} with, of {usable}; expected two families of related"
+                    " pictures at least: add more, or say in the column split which is which"
+                )
 
 
 def _read_plan(path: Path) -> dict[str, Any] | None:
@@ -118,14 +133,20 @@ def _read_plan(path: Path) -> dict[str, Any] | None:
 
 
 def _fingerprint(store: Store, entries: Sequence[Entry]) -> str:
-    """Return a checksum of what a corpus lists: other pictures make another plan."""
+    """Return a checksum of what a corpus lists and holds: other pictures make another plan."""
     lines = []
     for entry in entries:
-        path = store.path / entry.file
-        size = "" if entry.sha256 or not path.is_file() else path.stat().st_size
         subject = dict(entry.extra).get(manifest.SUBJECT, "")
-        lines.append(f"{entry.file}\n{entry.kind}\n{entry.split}\n{subject}\n{entry.sha256}{size}")
+        lines.append(f"{entry.file}\n{entry.kind}\n{entry.split}\n{subject}\n{_digest(store, entry)}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _digest(store: Store, entry: Entry) -> str:
+    """Return the SHA-256 of a file as it is, for manifests may be out of date; "" where it cannot be read."""
+    try:
+        return hashlib.sha256(store.content(entry)).hexdigest()
+    except MatteError:
+        return ""
 
 
 def _look_at_all(
