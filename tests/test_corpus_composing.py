@@ -215,3 +215,32 @@ def test_a_shard_holds_what_folders_hold(corpus: Path, tmp_path: Path) -> None:
             stored = images.read_map(folder / part / f"{sample.name}.png")
             np.testing.assert_array_equal(getattr(sample, part), stored)
         assert sample.facts["foreground_licence"] == "CC0-1.0"
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_corpus_of_one_part_makes_that_part(corpus: Path, tmp_path: Path, split: str) -> None:
+    manifest.write(corpus, [replace(entry, split=split) for entry in manifest.read(corpus)])
+    settings = replace(FEW, counts={split: 2})
+    assert compose_corpus(corpus, tmp_path / "made", settings=settings).made[split] > 0
+    other = {"train": "test", "test": "train"}[split]
+    with pytest.raises(BadInput, match=f"no foreground to {other} with"):
+        compose_corpus(corpus, tmp_path / "made", settings=FEW)
+
+
+def test_pictures_that_changed_are_not_mixed_with_earlier_ones(corpus: Path, tmp_path: Path) -> None:
+    compose_corpus(corpus, tmp_path / "made", settings=replace(FEW, counts={"train": 1}))
+    path = corpus / manifest.read(corpus)[-1].file
+    photo = images.read_photo(path)
+    images.write_image(path, 255 - photo.pixels, overwrite=True)
+    with pytest.raises(BadInput, match="another corpus"):
+        compose_corpus(corpus, tmp_path / "made", settings=FEW)
+
+
+def test_pictures_behind_symbolic_links_are_brought_themselves(corpus: Path, tmp_path: Path) -> None:
+    entry = manifest.read(corpus)[0]
+    path = corpus / entry.file
+    path.rename(corpus / "kept.png")
+    path.symlink_to(os.path.relpath(corpus / "kept.png", path.parent))
+    compose_corpus(corpus, tmp_path / "made", settings=FEW)
+    (brought,) = (tmp_path / "made").glob(f"*/{entry.file}")
+    assert brought.read_bytes() == (corpus / "kept.png").read_bytes()

@@ -85,3 +85,28 @@ def test_what_cannot_be_read_is_named(folder: Path) -> None:
         archive.addfile(tarfile.TarInfo("a.image.png"), io.BytesIO())
     with pytest.raises(BadInput, match=r"no alpha\.png, trimap\.png for a"):
         _names([str(path)])
+
+
+def test_what_a_shard_lacks_is_told_again(tmp_path: Path) -> None:
+    corpus = write_blobs(tmp_path / "corpus")
+    compose_corpus(corpus, tmp_path / "plan", settings=SETTINGS)  # so that the plan has all of them
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    (folder / "plan.json").write_bytes((tmp_path / "plan/plan.json").read_bytes())
+    first = compose_corpus(corpus, folder, settings=SETTINGS)
+    path = folder / "train-000000.tar"
+    path.unlink()
+    with tarfile.open(tmp_path / "plan" / path.name) as whole, tarfile.open(path, "w") as part:
+        names = whole.getnames()
+        dropped = names[0].split(".")[0]
+        for name in names:
+            if name.split(".")[0] != dropped:
+                member = whole.extractfile(name)
+                assert member is not None
+                part.addfile(whole.getmember(name), member)
+    again = compose_corpus(corpus, folder, settings=SETTINGS)
+    assert again.made["train"] == first.made["train"] - 1
+    (failure,) = again.failures
+    assert "train-000000.tar lacks 1 composition" in failure
+    path.write_bytes(b"nothing")
+    assert "cannot be read" in compose_corpus(corpus, folder, settings=SETTINGS).failures[0]

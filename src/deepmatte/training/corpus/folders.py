@@ -46,7 +46,7 @@ def _bring(store: Store, entry: Entry, path: Path) -> None:
     outputs.make_folder(path.parent)
     source = store.path / entry.file
     try:
-        os.link(source, path)
+        os.link(source.resolve(), path)  # what a symbolic link says may lead elsewhere from there
     except OSError:  # another disk, a packed corpus, or no links there
         outputs.remove_parts(path.parent)
         outputs.write_bytes(path, store.content(entry))

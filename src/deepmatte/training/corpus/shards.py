@@ -46,7 +46,7 @@ class ShardMaker:
         """Write the shard that a task is."""
         path = self.output / task.target
         if path.exists():
-            return Made(task.split, len(task.pairs))
+            return self._passed_over(task, path)
         failures: list[str] = []
         try:
             with (
@@ -62,6 +62,17 @@ class ShardMaker:
         except BadOutput as error:
             return Made(task.split, 0, tuple(failures), str(error))
         return Made(task.split, len(task.pairs) - len(failures), tuple(failures))
+
+    def _passed_over(self, task: Task, path: Path) -> Made:
+        """Return what a shard holds that is there: where something failed, less than was planned."""
+        try:
+            with tarfile.open(path) as archive:
+                count = sum(name.endswith(f".{_FACTS}") for name in archive.getnames())
+        except (OSError, tarfile.TarError, EOFError) as error:
+            return Made(task.split, 0, (f"{show(path)} cannot be read: {error}; delete it to make it anew",))
+        lacking = len(task.pairs) - count
+        told = f"{show(path)} lacks {lacking} compositions that could not be made; delete it to try again"
+        return Made(task.split, count, (told,) if lacking else ())
 
     def _compositions(self, task: Task, failures: list[str]) -> Iterator[tuple[Pair, Composition]]:
         """Yield what can be made, and note what cannot."""
