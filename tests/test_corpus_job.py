@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,6 +142,17 @@ def test_files_of_other_settings_are_not_mixed_with(tmp_path, change):
         return
     with pytest.raises(BadOutput, match=r"was rendered with .* choose another folder or another seed"):
         run(Job(**{**settings, **change}), tmp_path)
+
+
+def test_a_licence_is_not_changed_by_another_run_and_kept_if_written_by_hand(tmp_path):
+    run(Job(("dot",), 2, SIZE), tmp_path)
+    with pytest.raises(BadOutput, match=r"under the licence CC0-1\.0, not CC-BY-4\.0"):
+        run(Job(("dot",), 2, SIZE, licence="CC-BY-4.0"), tmp_path)
+    first, second = manifest.read(tmp_path)
+    by_hand = replace(first, licence="CC-BY-SA-4.0", author="Ada", group="mine", split="test")
+    manifest.write(tmp_path, [by_hand, second])
+    run(Job(("dot",), 3, SIZE), tmp_path)
+    assert manifest.read(tmp_path)[:2] == [by_hand, second]
 
 
 def test_a_full_disk_stops_the_job_and_what_is_done_stays(tmp_path, monkeypatch):

@@ -122,3 +122,16 @@ def test_a_packed_corpus_is_replaced_only_where_asked_for(corpus: Path, tmp_path
         pack(corpus, tmp_path / "a.zip")
     assert pack(corpus, tmp_path / "a.zip", overwrite=True).files == 6
     assert len(Store(tmp_path / "a.zip").entries()) == 6
+
+
+def test_an_alpha_that_shrinking_makes_opaque_is_left_out_and_said(corpus: Path, tmp_path: Path) -> None:
+    alpha = np.full((900, 1200), 255, np.uint8)
+    alpha[400, 600] = 0
+    file = "foreground/soft/pierced.png"
+    images.write_image(corpus / file, np.full((900, 1200, 3), 90, np.uint8), alpha=alpha)
+    entries = manifest.read(corpus)
+    manifest.write(corpus, [*entries, replace(entries[0], file=file, sha256="")])
+    packed = pack(corpus, tmp_path / "corpus.zip", side_px=64)
+    assert len(packed.failures) == 1
+    assert "pierced" in packed.failures[0]
+    library.read(tmp_path / "corpus.zip")

@@ -12,7 +12,7 @@ from deepmatte.evaluation import metrics
 from deepmatte.evaluation.benchmarks import find_cases, read_case
 from deepmatte.training import checkpoint, export, inference, loop, recipes
 from deepmatte.training.checkpoint import State
-from deepmatte.training.measurements import Measurements
+from deepmatte.training.measurements import Measurements, best_sad
 from deepmatte.training.upkeep import Upkeep
 
 CPU = torch.device("cpu")
@@ -35,6 +35,24 @@ def test_measurements_fall_evenly_over_the_budget(benchmark: Path) -> None:
             taken.append(hundredth)
             state.evaluations.append({"used": min(hundredth / 100, 1.0)})
     assert taken == [25, 50, 75, 100]
+
+
+def test_a_run_that_outgrows_its_budget_is_measured_again(benchmark: Path) -> None:
+    measured, state, taken = Measurements(benchmark, 4, CPU), State("smoke"), []
+    state.evaluations.append({"step": 1000, "used": 1.0})
+    for state.step in range(1001, 2001):
+        used = state.step / 2000
+        if measured.is_due(state, used):
+            taken.append(state.step)
+            state.evaluations.append({"step": state.step, "used": used})
+    assert taken == [1500, 2000]
+
+
+def test_the_best_of_another_benchmark_is_no_measure() -> None:
+    scores = [("easy", 1.0), ("hard", 9.0), ("hard", 8.0)]
+    state = State("smoke", evaluations=[{"benchmark": name, "sad": sad} for name, sad in scores])
+    assert (best_sad(state, "easy"), best_sad(state, "hard")) == (1, 8)
+    assert best_sad(state, "new") == np.inf
 
 
 def test_what_is_measured_is_what_users_get(benchmark: Path, corpus: Path, tmp_path: Path) -> None:

@@ -123,8 +123,10 @@ def _summary(state: Any) -> str:
     if state.seconds:
         parts.append(f"{state.waited / state.seconds:.0%} of it lost waiting for data")
     if state.evaluations:
+        from deepmatte.training.measurements import best_sad
+
         last = state.evaluations[-1]
-        best = min(each["sad"] for each in state.evaluations)
+        best = best_sad(state, last.get("benchmark", ""))
         parts.append(f"SAD {last['sad']:.3f} at step {last['step']}, {best:.3f} at best")
     return ", ".join(parts)
 

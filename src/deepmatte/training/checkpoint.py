@@ -33,8 +33,8 @@ class State:
     phase: the name of the last step's; seconds: of wall time; waited: how many of them were lost to waiting
     for batches; losses: running means by name, of the last hundred steps or so; samples_per_second,
     data_share: of the last steps, the latter the share of time that is lost to waiting; evaluations: what was
-    measured, the latest last, each with its step, the share of the budget that was used, and errors, means
-    over the trimap sets and for each of the "sets"; code: version and
+    measured, the latest last, each with its step, the share of the budget that was used, the benchmark's
+    digest, and errors, means over the trimap sets and for each of the "sets"; code: version and
     revision of the program that ran last; corpora: fingerprints of what was trained on, the latest last.
     """
 

@@ -1,5 +1,8 @@
 """How good a run is as it goes: its averaged weights, measured by the very pipeline that users run."""
 
+import hashlib
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import torch
 from deepmatte import matting
 from deepmatte.errors import MatteError
 from deepmatte.evaluation import metrics, runs
-from deepmatte.evaluation.benchmarks import find_cases
+from deepmatte.evaluation.benchmarks import Case, find_cases
 from deepmatte.evaluation.methods import Method
 from deepmatte.training import inference
 from deepmatte.training.checkpoint import State
@@ -23,12 +26,18 @@ class Measurements:
 
     def __init__(self, benchmark: Path, times: int, device: torch.device) -> None:
         self._cases = find_cases(benchmark)
+        self._benchmark = _digest(self._cases)
         self._times = times
         self._device = device
 
     def is_due(self, state: State, used: float) -> bool:
         """Return whether the run is to be measured now. used: share of its budget."""
-        last = state.evaluations[-1]["used"] if state.evaluations else 0.0
+        if not state.evaluations:
+            last = 0.0
+        else:
+            last = state.evaluations[-1]["used"]
+            if last > used:  # of a smaller budget, that this run has outgrown
+                last = used * state.evaluations[-1]["step"] / max(state.step, 1)
         return int(min(used, 1.0) * self._times + 1e-9) > int(last * self._times + 1e-9)
 
     def take(self, state: State, weights: dict[str, Any], used: float) -> bool:
@@ -51,6 +60,20 @@ class Measurements:
             for trimap_set, means in result.means().items()
         }
         means = {name: float(np.mean([each[name] for each in sets.values()])) for name in metrics.NAMES}
-        best = min((each["sad"] for each in state.evaluations), default=np.inf)
-        state.evaluations.append({"step": state.step, "used": min(used, 1.0), **means, "sets": sets})
+        best = best_sad(state, self._benchmark)
+        place = {"step": state.step, "used": min(used, 1.0), "benchmark": self._benchmark}
+        state.evaluations.append({**place, **means, "sets": sets})
         return means["sad"] < best
+
+
+def best_sad(state: State, benchmark: str) -> float:
+    """Return the lowest SAD of a run on one benchmark, by its digest; infinite where none was measured."""
+    same = (each for each in state.evaluations if each.get("benchmark", benchmark) == benchmark)
+    return min((each["sad"] for each in same), default=math.inf)
+
+
+def _digest(cases: Sequence[Case]) -> str:
+    """Return a checksum of a benchmark's files: what was measured on other ones cannot be compared."""
+    paths = [path for each in cases for path in (each.image_path, each.trimap_path, each.alpha_path) if path]
+    contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()

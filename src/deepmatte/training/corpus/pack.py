@@ -111,6 +111,7 @@ def _read(store: Store, entry: Entry, side_px: int) -> _Picture:
         return _Picture(to_bytes(layers.shrink(pixels, opaque, side_px)[0]), None)
     colours, alpha = layers.shrink(*layers.read_foreground(store.source(entry)), side_px)
     matte = to_bytes(alpha)
+    layers.check_alpha(matte, entry.file)  # what is small may be gone
     # Smooth where nothing is seen, which takes next to no room.
     return _Picture(to_bytes(layers.extend(colours, matte)), matte)
 

@@ -11,7 +11,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,11 @@ def _is_done(job: Job, output: Path, journal: Journal, task: Task) -> bool:
     """Return whether a task's file is there. Raises BadOutput if it is another picture."""
     record = journal.done.get(task.file)
     path = output / task.file
+    if record is not None and record.get("licence") != job.licence:
+        raise BadOutput(
+            f"{show(path)} was rendered under the licence {record.get('licence')}, not {job.licence};"
+            " choose another folder, or the same licence"
+        )
     if record is None or not path.is_file() or path.stat().st_size != record.get("bytes"):
         return False
     settings = job.settings(task.kind)
@@ -271,6 +276,9 @@ def _write_manifest(output: Path, journal: Journal) -> None:
 
 
 def _entry(file: str, record: Record, before: Entry | None) -> Entry:
+    """Return what the manifest says of a rendering; what it said before stays, perhaps written by hand."""
+    if before is not None:
+        return replace(before, sha256=record["sha256"])
     kind = record["kind"]
     return Entry(
         file,
@@ -278,7 +286,5 @@ def _entry(file: str, record: Record, before: Entry | None) -> Entry:
         KINDS[kind].group if kind in KINDS else kind,
         record["licence"],
         f"deepmatte corpus render {kind} --seed {record['seed']}, number {record['number']}",
-        split=before.split if before else "",
         sha256=record["sha256"],
-        extra=before.extra if before else (),
     )
