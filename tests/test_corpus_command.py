@@ -133,3 +133,13 @@ def test_compositions_go_to_shards_and_what_is_left_out_is_told(
 def test_compose_refuses_wrong_use(span: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         cli.main(["corpus", "compose", "corpus", "--output", "made", f"--trimap-px={span}"])
+
+
+def test_photos_that_are_refused_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, output = write_corpus(tmp_path / "source"), tmp_path / "made"
+    (source / "manifest.csv").unlink()
+    command = ["corpus", "import", "rgba", str(source / "foreground"), "--output", str(output)]
+    command += ["--licence", "CC0-1.0", "--photos", str(tmp_path / "nowhere")]
+    assert cli.main(command) == 1
+    assert "nowhere" in capsys.readouterr().err
+    assert not output.exists()

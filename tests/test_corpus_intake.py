@@ -220,3 +220,66 @@ def test_two_imports_do_not_work_in_one_folder(pairs: Path, tmp_path: Path) -> N
     (tmp_path / "corpus").mkdir()
     with alone(tmp_path / "corpus"), pytest.raises(BadOutput, match="another job is at work"):
         import_corpus("pairs", pairs, tmp_path / "corpus", facts=FACTS)
+
+
+def test_files_that_nobody_listed_are_not_written_over(pairs: Path, tmp_path: Path) -> None:
+    own = tmp_path / "corpus/foreground/pairs/a.png"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    done = import_corpus("pairs", pairs, tmp_path / "corpus", facts=FACTS)
+    assert own.read_bytes() == b"mine"
+    assert done.added[0] == "foreground/pairs/a-2.png"
+
+
+def test_an_origin_inside_the_corpus_is_refused(pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="move it out first"):
+        import_corpus("pairs", pairs, tmp_path, facts=FACTS)
+    assert not (tmp_path / "manifest.csv").exists()
+
+
+def test_a_picture_that_was_corrected_meanwhile_is_taken_in_anew(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = tmp_path / "corpus"
+    with monkeypatch.context() as patch:
+        _stop_at(patch, "b.png", KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            import_corpus("pairs", pairs, corpus, facts=FACTS)
+    corrected = disc(70, 91)[::-1] * np.float32(0.9)
+    images.write_image(pairs / "alpha/a.png", to_bytes(corrected), overwrite=True)
+    import_corpus("pairs", pairs, corpus, facts=FACTS)
+    import_corpus("pairs", pairs, tmp_path / "whole", facts=FACTS)
+    assert manifest.read(corpus) == manifest.read(tmp_path / "whole")
+
+
+def test_rows_about_files_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    _cutout(tmp_path / "cuts", "a.png", plain(disc()), disc())
+    (tmp_path / "cuts/manifest.csv").write_text("file,licence\n./a.png,CC-BY-4.0\n")
+    import_corpus("rgba", tmp_path / "cuts", tmp_path / "corpus", facts=FACTS)
+    assert manifest.read(tmp_path / "corpus")[0].licence == "CC-BY-4.0"
+    (tmp_path / "cuts/manifest.csv").write_text("file,licence\nb.png,CC-BY-NC-4.0\n")
+    with pytest.raises(BadInput, match=r"names b\.png, which .*cuts does not hold"):
+        import_corpus("rgba", tmp_path / "cuts", tmp_path / "other", facts=FACTS)
+
+
+def test_pictures_at_the_top_of_a_corpus_come_over(tmp_path: Path) -> None:
+    _cutout(tmp_path / "from", "a.png", plain(disc()), disc())
+    (tmp_path / "from/manifest.csv").write_text("file,kind,group,licence\na.png,foreground,cats,CC0-1.0\n")
+    done = import_corpus("corpus", tmp_path / "from", tmp_path / "to")
+    assert done.added == ("foreground/cats/a.png",)
+
+
+def test_long_names_are_cut_and_stay_apart(tmp_path: Path) -> None:
+    for number, inner in enumerate(("x" * 149 + "1", "x" * 149 + "2")):
+        folder = tmp_path / "long" / "g" / inner
+        folder.mkdir(parents=True)
+        alpha = disc(70 + 20 * number, 91)
+        images.write_image(folder / f"{'y' * 150}.png", to_words(plain(alpha)), to_words(alpha))
+    done = import_corpus("rgba", tmp_path / "long", tmp_path / "corpus", facts=FACTS)
+    assert len(set(done.added)) == 2
+    assert all((tmp_path / "corpus" / file).is_file() for file in done.added)
+
+
+def test_facts_that_cannot_be_written_down_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"author is .*expected text in UTF-8"):
+        Facts(author=os.fsdecode(b"Ren\xe9"))

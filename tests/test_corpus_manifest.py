@@ -114,3 +114,11 @@ def test_the_corpus_works_without_torch() -> None:
         "sys.exit('torch' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_cell_with_a_carriage_return_comes_back(tmp_path: Path) -> None:
+    entry = Entry(
+        "foreground/a.png", "foreground", "g", "CC0-1.0", author="a\rb", extra=(("note", "c\r\nd"),)
+    )
+    manifest.write(tmp_path, [entry])
+    assert manifest.read(tmp_path) == [entry]

@@ -66,3 +66,16 @@ def test_damage_inside_an_archive_is_noticed(packed: Path, folder: Path) -> None
     packed.write_bytes(content)
     with pytest.raises(BadInput, match="cannot be read"):
         Store(packed).content(first)
+
+
+def test_damage_inside_an_archive_s_manifest_is_noticed(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as archive:
+        info = archive.getinfo("manifest.csv")
+    whole = packed.read_bytes()
+    start = info.header_offset + 30 + len(info.filename)
+    for at in range(start, start + info.compress_size, 3):
+        content = bytearray(whole)
+        content[at] ^= 0x55
+        packed.write_bytes(content)
+        with pytest.raises(BadInput):
+            Store(packed).entries()

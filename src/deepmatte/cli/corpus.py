@@ -89,7 +89,7 @@ def _add_import(command: argparse.ArgumentParser) -> None:
 
 def _import(arguments: argparse.Namespace) -> int:
     with extra("corpus"):
-        from deepmatte.training.corpus.intake import Facts, import_corpus
+        from deepmatte.training.corpus.intake import Facts, check_origin, import_corpus
     facts = Facts(
         arguments.licence or "",
         arguments.allow_unknown_licence,
@@ -101,6 +101,8 @@ def _import(arguments: argparse.Namespace) -> int:
     sources = [(arguments.layout, arguments.source, facts)]
     if arguments.photos:
         sources.append(("photos", arguments.photos, dataclasses.replace(facts, group="")))
+    for layout, source, told in sources:  # all of them before the first is taken in
+        check_origin(layout, Path(source), Path(arguments.output), told)
     failures: list[str] = []
     for layout, source, told in sources:
         with _resumable(), progress_bar() as progress:

@@ -11,14 +11,14 @@ import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from deepmatte import images, outputs
 from deepmatte.errors import BadInput, BadOutput, MatteError
 from deepmatte.foreground import estimate_foreground
-from deepmatte.outputs import show
+from deepmatte.outputs import name_some, show
 from deepmatte.pixels import AnyArray, Floats, to_bytes, to_unit, to_words
 from deepmatte.processes import do_all
 from deepmatte.training.corpus import checks, layers, manifest, origins
@@ -33,6 +33,8 @@ ORIGIN = "origin_sha256"  # the column that tells what a file was made of
 
 # More of a background than this in the soft pixels' colours is taken out.
 _MIXED = 0.5
+
+_LONGEST = 200  # bytes of a name, of the 255 that file systems take: suffix, number and temporary names
 
 Progress = Callable[[str, float], None]
 
@@ -50,6 +52,12 @@ class Facts:
     source: str = ""
     group: str = ""
     split: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("licence", "author", "source", "group"):
+            text = getattr(self, name)
+            if not manifest.can_hold(text):
+                raise BadInput(f"{name} is {text!r}; expected text in UTF-8")
 
 
 @dataclass(frozen=True)
@@ -84,27 +92,45 @@ def import_corpus(
     BadOutput where the folder cannot be written to: what was done stays done, and the same call goes on.
     """
     source, output, facts, tell = Path(source), Path(output), facts or Facts(), progress or _say_nothing
-    listing = origins.list_items(layout, source)
-    said = {} if layout == "corpus" else _said(source)
-    items = [replace(item, said=item.said or said.get(item.name, ())) for item in listing.items]
+    items, entries, unusable = _list(layout, source, output, facts)
     if keep_colours:
         items = [item if item.treatment == "copy" else replace(item, treatment="keep") for item in items]
-    entries = [_entry(item, facts) for item in items]
-    manifest.check_licences(entries)
     outputs.make_folder(output)
     with alone(output):
         known = Store(output).entries(needs_licence=False) if _has_manifest(output) else []
         choice = _choose(items, Store(output), known, workers, tell)
         chosen = [(items[number], _with_origin(entries[number], digest)) for number, digest in choice.chosen]
         job = f"{layout} {source.resolve()}{' keeping colours' if keep_colours else ''}"
-        done = _convert(_plan(chosen, known), output, job, workers, tell)
+        done = _convert(chosen, known, output, job, workers, tell)
         added = [each.entry for each in done if each.entry is not None]
         if added:
             manifest.write(output, [*known, *added], parquet=(output / manifest.PARQUET).exists())
         (output / JOURNAL).unlink(missing_ok=True)
-    failures = (*listing.failures, *choice.failures, *(each.failure for each in done if each.failure))
+    failures = (*unusable, *choice.failures, *(each.failure for each in done if each.failure))
     notes = tuple(note for each in done for note in each.notes)
     return Intake(tuple(entry.file for entry in added), choice.doubles, notes, failures)
+
+
+def check_origin(layout: str, source: Path, output: Path, facts: Facts) -> None:
+    """Raise BadInput for what import_corpus refuses before anything is written."""
+    _list(layout, source, output, facts)
+
+
+def _list(
+    layout: str, source: Path, output: Path, facts: Facts
+) -> tuple[list[Item], list[Entry], tuple[str, ...]]:
+    """Return an origin's pictures, what the manifest will say of them, and which cannot be used and why."""
+    listing = origins.list_items(layout, source)
+    if source.resolve().is_relative_to(output.resolve()):
+        raise BadInput(
+            f"{show(source)} lies in {show(output)}, where pictures are to go; expected a folder elsewhere:"
+            " move it out first"
+        )
+    said = {} if layout == "corpus" else _said(source)
+    items = [replace(item, said=item.said or said.get(item.name, ())) for item in listing.items]
+    entries = [_entry(item, facts) for item in items]
+    manifest.check_licences(entries)
+    return items, entries, listing.failures
 
 
 def _say_nothing(step: str, share: float) -> None:
@@ -118,7 +144,16 @@ def _has_manifest(folder: Path) -> bool:
 def _said(source: Path) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return what an origin's own manifest.csv says of its files, by their paths."""
     path = source / manifest.CSV
-    return {row["file"]: tuple(row.items()) for row in manifest.read_rows(path)} if path.exists() else {}
+    if not path.exists():
+        return {}
+    said = {PurePosixPath(row["file"]).as_posix(): tuple(row.items()) for row in manifest.read_rows(path)}
+    if strangers := [file for file in said if not (source / file).is_file()]:
+        # Else their licences would be said of nothing, and others of the files they mean.
+        raise BadInput(
+            f"{show(path)} names {name_some(strangers)}, which {show(source)} does not hold; expected the"
+            " paths of its pictures"
+        )
+    return said
 
 
 def _entry(item: Item, facts: Facts) -> Entry:
@@ -139,7 +174,11 @@ def _entry(item: Item, facts: Facts) -> Entry:
 
 def _safe(name: str) -> str:
     """Return a name that every file system takes."""
-    return re.sub(r"[^\w .()+,@=-]", "-", name).strip(" .") or "unnamed"
+    safe = re.sub(r"[^\w .()+,@=-]", "-", name).strip(" .") or "unnamed"
+    if len(safe.encode()) <= _LONGEST:
+        return safe
+    start = safe.encode()[: _LONGEST - 9].decode(errors="ignore")
+    return f"{start}-{hashlib.sha256(safe.encode()).hexdigest()[:8]}"
 
 
 # Looking
@@ -212,6 +251,10 @@ def _with_origin(entry: Entry, digest: str) -> Entry:
     return replace(entry, extra=(*extra, (ORIGIN, digest)))
 
 
+def _origin(entry: Entry) -> str | None:
+    return dict(entry.extra).get(ORIGIN)
+
+
 def _read(item: Item) -> tuple[AnyArray, AnyArray | None, bytes | None]:
     """Return an item's colours, its alpha unless it is a background, and its profile."""
     photo = images.read_photo(item.image)
@@ -251,29 +294,50 @@ class _Done:
     is_fatal: bool = False
 
 
-def _plan(chosen: Sequence[tuple[Item, Entry]], known: Sequence[Entry]) -> list[_Step]:
-    """Give every item a file name of its own."""
+def _plan(
+    chosen: Sequence[tuple[Item, Entry]], known: Sequence[Entry], output: Path, journal: Journal
+) -> list[_Step]:
+    """Give every item a file name of its own: none that is listed, or of a file that is not this job's."""
     taken = {entry.file.lower() for entry in known}
     steps = []
     for item, entry in chosen:
         suffix = item.image.suffix.lower() if item.treatment == "copy" else ".png"
         stem = f"{item.kind}/{entry.group}/{_safe(item.stem)}"
         names = (f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in itertools.count(1))
-        name = next(name for name in names if name.lower() not in taken)
+        name = next(
+            name
+            for name in names
+            if name.lower() not in taken
+            and (
+                journal.done.get(name, {}).get("item") == item.name
+                or name in journal.left  # of an import that was ended and not gone on with
+                or not (output / name).exists()
+            )
+        )
         taken.add(name.lower())
         steps.append(_Step(item, replace(entry, file=name)))
     return steps
 
 
-def _convert(steps: Sequence[_Step], output: Path, job: str, workers: int, tell: Progress) -> list[_Done]:
-    """Write the files, but for those that the journal has; return all of them in the order of the steps."""
+def _convert(
+    chosen: Sequence[tuple[Item, Entry]],
+    known: Sequence[Entry],
+    output: Path,
+    job: str,
+    workers: int,
+    tell: Progress,
+) -> list[_Done]:
+    """Write the files, but for those that the journal has; return all of them in their order."""
     journal = Journal(output / JOURNAL, {"job": job})
     try:
+        steps = _plan(chosen, known, output, journal)
         results = {step.entry.file: _recall(step, journal, output) for step in steps}
         for folder in {(output / step.entry.file).parent for step in steps}:
             outputs.make_folder(folder)
             outputs.remove_parts(folder)
         todo = [step for step in steps if results[step.entry.file].entry is None]
+        for step in todo:  # so that a file is known for this job's, however it ends
+            journal.add(step.entry.file, {"item": step.item.name})
         for count, (number, done) in enumerate(
             do_all(todo, functools.partial(_write, output), _lost_step, workers), start=1
         ):
@@ -282,8 +346,8 @@ def _convert(steps: Sequence[_Step], output: Path, job: str, workers: int, tell:
             step = todo[number]
             results[step.entry.file] = done
             if done.entry is not None:
-                record = {"item": step.item.name, "sha256": done.entry.sha256, "notes": done.notes}
-                journal.add(step.entry.file, record)
+                record = {"sha256": done.entry.sha256, "origin": _origin(done.entry), "notes": done.notes}
+                journal.add(step.entry.file, {"item": step.item.name, **record})
             tell("importing", (len(steps) - len(todo) + count) / len(steps))
     finally:
         journal.close()
@@ -293,7 +357,8 @@ def _convert(steps: Sequence[_Step], output: Path, job: str, workers: int, tell:
 def _recall(step: _Step, journal: Journal, output: Path) -> _Done:
     """Return what came of a step in an earlier run of the same job; without an entry if nothing did."""
     record = journal.done.get(step.entry.file, {})
-    if record.get("item") != step.item.name or not (output / step.entry.file).is_file():
+    is_same = (record.get("item"), record.get("origin")) == (step.item.name, _origin(step.entry))
+    if not is_same or not (output / step.entry.file).is_file():
         return _Done(None)
     return _Done(replace(step.entry, sha256=record["sha256"]), tuple(record["notes"]))
 

@@ -42,12 +42,15 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 class Journal:
-    """done: the records of a job by key; those of another job in the same place are forgotten."""
+    """done: the records of a job by key; left: the keys of another job that was ended in the same place; its
+    records are forgotten.
+    """
 
     def __init__(self, path: Path, job: Mapping[str, Any]) -> None:
         """Open, or begin, the journal of a job. Raises BadOutput where it cannot be written."""
         self.path = path
         self.done: dict[str, Record] = {}
+        self.left: set[str] = set()
         head = json.dumps(dict(job), sort_keys=True).encode()
         try:
             lines = _whole_lines(path)
@@ -57,6 +60,7 @@ class Journal:
         except OSError as error:
             raise self._failed(error) from error
         if not is_ours:
+            self.left = {key for line in lines[1:] if (key := json.loads(line).get("key"))}
             self._add_line(head)
         else:
             self._file.truncate(self._file.seek(sum(len(line) + 1 for line in lines)))

@@ -10,6 +10,7 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from deepmatte import outputs
 from deepmatte.errors import BadInput, BadOutput
@@ -134,10 +135,22 @@ def to_csv(entries: Sequence[Entry]) -> bytes:
     """Return the bytes of a manifest.csv."""
     columns, rows = _table(entries)
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    # A writer that ends lines by \n alone leaves \r without the quotes that a reader needs.
+    has_return = any("\r" in cell for row in rows for cell in row.values())
+    dialect: Any = {"lineterminator": "\n", "quoting": csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL}
+    writer = csv.DictWriter(text, columns, restval="", **dialect)
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def can_hold(text: str) -> bool:
+    """Return whether a manifest, which is UTF-8, can hold a text that somebody typed."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def fingerprint(entries: Sequence[Entry]) -> str:

@@ -149,7 +149,8 @@ class _Pairs:
 def _corpus(source: Path) -> Listing:
     items = []
     for each in manifest.read(source, needs_licence=False):
-        stem = _stem(Path(*Path(each.file).parts[1:]))
+        parts = Path(each.file).parts
+        stem = _stem(Path(*(parts[1:] or parts)))
         said = tuple((column, getattr(each, column)) for column in manifest.COLUMNS) + each.extra
         path = source / each.file
         items.append(Item(each.file, each.kind, stem, path, None, "copy", each.group, each.split, said))

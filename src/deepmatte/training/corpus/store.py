@@ -7,6 +7,7 @@ again.
 import functools
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ class Store:
             raise BadInput(f"{show(source)} cannot be read: {error.strerror}") from error
 
 
-_DAMAGES = (OSError, zipfile.BadZipFile, NotImplementedError, EOFError)
+_DAMAGES = (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error)
 
 
 def _damaged(path: Path, error: Exception) -> BadInput:
