@@ -42,6 +42,34 @@ def test_other_proportions_are_a_relation_but_not_the_same(gallery: Gallery) -> 
     assert gallery.related(sign(*_blob(7, 131, 90))) == ["blob 7"]
 
 
+def _spot(x: int, y: int, colour: tuple[float, ...], power: int = 2) -> tuple[Floats, Floats]:
+    """A small subject in a large frame: a disc, or a diamond for the power 1."""
+    rows, columns = np.mgrid[:500, :750].astype(np.float32)
+    distance = (np.abs(rows - y) ** power + np.abs(columns - x) ** power) ** (1 / power)
+    return np.broadcast_to(np.float32(colour), (500, 750, 3)), np.clip(11.5 - distance, 0, 1)
+
+
+def test_small_subjects_are_told_apart() -> None:
+    gallery = Gallery()
+    gallery.add("red", sign(*_spot(150, 100, (1, 0, 0))))
+    for other in (
+        _spot(600, 400, (0, 0, 1), power=1),
+        _spot(350, 250, (0, 1, 0)),
+    ):
+        assert gallery.same(sign(*other)) == gallery.related(sign(*other)) == []
+    recoloured = sign(*_spot(150, 100, (0, 1, 0)))
+    assert (gallery.same(recoloured), gallery.related(recoloured)) == ([], ["red"])
+
+
+def test_a_small_subject_at_another_size_depth_and_side_is_the_same() -> None:
+    gallery = Gallery()
+    colours, alpha = _spot(150, 100, (1, 0.5, 0.25))
+    gallery.add("spot", sign(colours, alpha))
+    small = (to_bytes(resize(colours, 250, 375)), to_bytes(resize(alpha[..., None], 250, 375))[..., 0])
+    for view in (small, (small[0][:, ::-1], small[1][:, ::-1])):
+        assert gallery.same(sign(*view)) == gallery.related(sign(*view)) == ["spot"]
+
+
 def test_strangers_are_neither(gallery: Gallery) -> None:
     assert gallery.related(sign(*_blob(999))) == []
     assert Gallery().related(sign(*_blob(7))) == []
