@@ -258,8 +258,38 @@ def test_rows_about_files_that_are_not_there_are_refused(tmp_path: Path) -> None
     import_corpus("rgba", tmp_path / "cuts", tmp_path / "corpus", facts=FACTS)
     assert manifest.read(tmp_path / "corpus")[0].licence == "CC-BY-4.0"
     (tmp_path / "cuts/manifest.csv").write_text("file,licence\nb.png,CC-BY-NC-4.0\n")
-    with pytest.raises(BadInput, match=r"names b\.png, which .*cuts does not hold"):
+    with pytest.raises(BadInput, match=r"names b\.png, which .*cuts does not hold as a picture"):
         import_corpus("rgba", tmp_path / "cuts", tmp_path / "other", facts=FACTS)
+
+
+@pytest.mark.parametrize("name", ["{source}/image/a.png", "../pairs/image/a.png", "image", "alpha/a.png"])
+def test_rows_that_would_hold_for_nothing_are_refused(pairs: Path, tmp_path: Path, name: str) -> None:
+    (pairs / "manifest.csv").write_text(f"file,licence\n{name.format(source=pairs)},CC-BY-NC-4.0\n")
+    with pytest.raises(BadInput, match=r"manifest\.csv names .*; expected the paths of its pictures"):
+        import_corpus("pairs", pairs, tmp_path / "corpus", facts=FACTS)
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_rows_hold_for_what_a_link_leads_to(pairs: Path, tmp_path: Path) -> None:
+    (pairs / "image").rename(tmp_path / "elsewhere")
+    (pairs / "image").symlink_to(tmp_path / "elsewhere")
+    (pairs / "manifest.csv").write_text("file,licence\nimage/a.png,CC-BY-4.0\n")
+    import_corpus("pairs", pairs, tmp_path / "corpus", facts=FACTS)
+    assert manifest.read(tmp_path / "corpus")[0].licence == "CC-BY-4.0"
+
+
+def test_rows_about_one_picture_are_refused(pairs: Path, tmp_path: Path) -> None:
+    (pairs / "manifest.csv").write_text("file,licence\nimage/a.png,CC-BY-NC-4.0\n./image/a.png,CC0-1.0\n")
+    with pytest.raises(BadInput, match=r"names image/a\.png twice; expected each picture once"):
+        import_corpus("pairs", pairs, tmp_path / "corpus", facts=FACTS)
+
+
+def test_rows_about_pictures_without_a_partner_are_no_hindrance(pairs: Path, tmp_path: Path) -> None:
+    (pairs / "alpha/a.png").unlink()
+    (pairs / "manifest.csv").write_text("file,licence\nimage/a.png,CC-BY-4.0\nimage/b.png,CC-BY-4.0\n")
+    done = import_corpus("pairs", pairs, tmp_path / "corpus", facts=FACTS)
+    assert [entry.licence for entry in manifest.read(tmp_path / "corpus")] == ["CC-BY-4.0", "CC0-1.0"]
+    assert len(done.failures) == 1
 
 
 def test_pictures_at_the_top_of_a_corpus_come_over(tmp_path: Path) -> None:

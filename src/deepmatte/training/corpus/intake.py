@@ -9,6 +9,7 @@ import functools
 import hashlib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -126,7 +127,7 @@ def _list(
             f"{show(source)} lies in {show(output)}, where pictures are to go; expected a folder elsewhere:"
             " move it out first"
         )
-    said = {} if layout == "corpus" else _said(source)
+    said = {} if layout == "corpus" else _said(source, listing.items)
     items = [replace(item, said=item.said or said.get(item.name, ())) for item in listing.items]
     entries = [_entry(item, facts) for item in items]
     manifest.check_licences(entries)
@@ -141,18 +142,25 @@ def _has_manifest(folder: Path) -> bool:
     return any((folder / name).exists() for name in (manifest.CSV, manifest.PARQUET))
 
 
-def _said(source: Path) -> dict[str, tuple[tuple[str, str], ...]]:
+def _said(source: Path, items: Sequence[Item]) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return what an origin's own manifest.csv says of its files, by their paths."""
     path = source / manifest.CSV
     if not path.exists():
         return {}
-    said = {PurePosixPath(row["file"]).as_posix(): tuple(row.items()) for row in manifest.read_rows(path)}
-    if strangers := [file for file in said if not (source / file).is_file()]:
+    rows = [(PurePosixPath(row["file"]).as_posix(), tuple(row.items())) for row in manifest.read_rows(path)]
+    said = dict(rows)
+    # Names as the folder spells them, which file systems may not insist on. Alphas go with their pictures.
+    there = {each.relative_to(source).as_posix() for each in source.rglob("*") if each.is_file()}
+    there |= {item.name for item in items}  # also what links of folders lead to
+    there -= {item.alpha.relative_to(source).as_posix() for item in items if item.alpha is not None}
+    if strangers := [file for file in said if file not in there]:
         # Else their licences would be said of nothing, and others of the files they mean.
         raise BadInput(
-            f"{show(path)} names {name_some(strangers)}, which {show(source)} does not hold; expected the"
-            " paths of its pictures"
+            f"{show(path)} names {name_some(strangers)}, which {show(source)} does not hold as a picture;"
+            " expected the paths of its pictures"
         )
+    if twice := [file for file, count in Counter(file for file, _ in rows).items() if count > 1]:
+        raise BadInput(f"{show(path)} names {name_some(twice)} twice; expected each picture once")
     return said
 
 
