@@ -79,3 +79,15 @@ def test_damage_inside_an_archive_s_manifest_is_noticed(packed: Path) -> None:
         packed.write_bytes(content)
         with pytest.raises(BadInput):
             Store(packed).entries()
+
+
+def test_damage_that_looks_like_encryption_is_noticed(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as archive:
+        at = archive.getinfo("manifest.csv").header_offset + 6
+        listed = archive.start_dir
+    content = bytearray(packed.read_bytes())
+    content[at] ^= 1
+    content[content.index(b"manifest.csv", listed) - 38] ^= 1  # the same flags in the archive's list
+    packed.write_bytes(content)
+    with pytest.raises(BadInput, match=r"cannot be read: .*encrypted"):
+        Store(packed).entries()

@@ -66,7 +66,8 @@ class Store:
             raise BadInput(f"{show(source)} cannot be read: {error.strerror}") from error
 
 
-_DAMAGES = (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error)
+# RuntimeError: what zipfile raises of members that seem encrypted, or compressed as it does not know.
+_DAMAGES = (OSError, zipfile.BadZipFile, RuntimeError, EOFError, zlib.error)
 
 
 def _damaged(path: Path, error: Exception) -> BadInput:
