@@ -1,3 +1,4 @@
+import csv
 import os
 import signal
 import subprocess
@@ -57,6 +58,15 @@ def test_the_tests_are_a_benchmark_and_the_rest_a_corpus(corpus: Path, tmp_path:
     assert lines[0] == "name,foreground,background,foreground_licence,background_licence"
     assert sorted(line.split(",")[0] for line in lines[1:]) == [case.name for case in cases]
     assert {line.split(",")[2] for line in lines[1:]} <= files["test"]
+
+
+def test_the_list_keeps_licences_with_a_carriage_return(corpus: Path, tmp_path: Path) -> None:
+    entries = [replace(entry, licence="a\rb") for entry in manifest.read(corpus)]
+    manifest.write(corpus, entries)
+    compose_corpus(corpus, tmp_path / "made", settings=FEW)
+    with (tmp_path / "made/test/compositions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["foreground_licence"] for row in rows} == {"a\rb"}
 
 
 def test_any_number_of_workers_and_a_packed_corpus_make_the_same(corpus: Path, tmp_path: Path) -> None:

@@ -122,3 +122,9 @@ def test_a_cell_with_a_carriage_return_comes_back(tmp_path: Path) -> None:
     )
     manifest.write(tmp_path, [entry])
     assert manifest.read(tmp_path) == [entry]
+
+
+def test_a_column_with_a_carriage_return_comes_back(tmp_path: Path) -> None:
+    entry = Entry("foreground/a.png", "foreground", "g", "CC0-1.0", extra=(("a\rb", "c"),))
+    manifest.write(tmp_path, [entry])
+    assert manifest.read(tmp_path) == [entry]

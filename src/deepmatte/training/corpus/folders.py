@@ -3,7 +3,6 @@
 Each file appears whole or not at all, a composition's image last: where there is an image, all is there.
 """
 
-import csv
 import itertools
 import json
 import os
@@ -93,12 +92,8 @@ class FolderMaker:
 
 def write_list(plan: Plan, settings: Settings, split: str, path: Path) -> None:
     """Write what each composition is made of, and under which licences."""
-    with (
-        outputs.whole_file(path, overwrite=True) as descriptor,
-        os.fdopen(os.dup(descriptor), "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("name", "foreground", "background", "foreground_licence", "background_licence"))
-        for pair in itertools.chain.from_iterable(pairs_of(plan, settings, split)):
-            over, under = pair.foreground, pair.background
-            writer.writerow((pair.name, over.file, under.file, over.licence, under.licence))
+    rows = [("name", "foreground", "background", "foreground_licence", "background_licence")]
+    for pair in itertools.chain.from_iterable(pairs_of(plan, settings, split)):
+        over, under = pair.foreground, pair.background
+        rows.append((pair.name, over.file, under.file, over.licence, under.licence))
+    outputs.write_bytes(path, manifest.format_csv(rows).encode(), overwrite=True)

@@ -10,7 +10,6 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from deepmatte import outputs
 from deepmatte.errors import BadInput, BadOutput
@@ -134,14 +133,17 @@ def write(directory: Path, entries: Sequence[Entry], *, parquet: bool = False) -
 def to_csv(entries: Sequence[Entry]) -> bytes:
     """Return the bytes of a manifest.csv."""
     columns, rows = _table(entries)
+    return format_csv([columns, *([row.get(column, "") for column in columns] for row in rows)]).encode()
+
+
+def format_csv(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells, the first being the columns' names, as a CSV file's text."""
     text = io.StringIO(newline="")
     # A writer that ends lines by \n alone leaves \r without the quotes that a reader needs.
-    has_return = any("\r" in cell for row in rows for cell in row.values())
-    dialect: Any = {"lineterminator": "\n", "quoting": csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL}
-    writer = csv.DictWriter(text, columns, restval="", **dialect)
-    writer.writeheader()
+    has_return = any("\r" in cell for row in rows for cell in row)
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue()
 
 
 def can_hold(text: str) -> bool:
