@@ -255,6 +255,7 @@ def test_a_picture_that_cannot_be_made_is_told_and_the_others_are_made(tmp_path,
         ({"optics": 1.5}, "optics from 0 to 1"),
         ({"bits": 12}, "8 or 16 bits"),
         ({"licence": " "}, "licence is empty"),
+        ({"licence": "\udce9"}, "licence is .*expected text in UTF-8"),
     ],
 )
 def test_what_cannot_be_rendered_is_refused(change, message):
