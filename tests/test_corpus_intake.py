@@ -313,3 +313,17 @@ def test_long_names_are_cut_and_stay_apart(tmp_path: Path) -> None:
 def test_facts_that_cannot_be_written_down_are_refused() -> None:
     with pytest.raises(BadInput, match=r"author is .*expected text in UTF-8"):
         Facts(author=os.fsdecode(b"Ren\xe9"))
+
+
+def test_a_corpus_inside_its_origin_is_not_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("a.png", "b.png")):
+        alpha = disc(70 + 20 * number, 91)
+        _cutout(tmp_path / "cuts", name, plain(alpha), alpha)
+    corpus = tmp_path / "cuts/corpus"
+    with monkeypatch.context() as patch:
+        _stop_at(patch, "b.png", KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            import_corpus("rgba", tmp_path / "cuts", corpus, facts=FACTS)
+    done = import_corpus("rgba", tmp_path / "cuts", corpus, facts=FACTS)
+    assert done.added == ("foreground/cuts/a.png", "foreground/cuts/b.png")
+    assert import_corpus("rgba", tmp_path / "cuts", corpus, facts=FACTS).added == ()

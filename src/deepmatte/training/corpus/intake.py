@@ -128,7 +128,9 @@ def _list(
             " move it out first"
         )
     said = {} if layout == "corpus" else _said(source, listing.items)
-    items = [replace(item, said=item.said or said.get(item.name, ())) for item in listing.items]
+    # Of an origin that holds the corpus it is brought into, what lies there is no picture of its own.
+    own = [each for each in listing.items if not each.image.resolve().is_relative_to(output.resolve())]
+    items = [replace(item, said=item.said or said.get(item.name, ())) for item in own]
     entries = [_entry(item, facts) for item in items]
     manifest.check_licences(entries)
     return items, entries, listing.failures
