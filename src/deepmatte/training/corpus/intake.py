@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -26,18 +26,15 @@ from deepmatte.training.corpus import checks, layers, manifest, origins
 from deepmatte.training.corpus.journal import Journal, alone
 from deepmatte.training.corpus.manifest import Entry
 from deepmatte.training.corpus.origins import Item
-from deepmatte.training.corpus.signatures import Gallery, Signature, sign
+from deepmatte.training.corpus.selection import ORIGIN, Progress, choose, read
 from deepmatte.training.corpus.store import Store
 
 JOURNAL = ".import.jsonl"
-ORIGIN = "origin_sha256"  # the column that tells what a file was made of
 
 # More of a background than this in the soft pixels' colours is taken out.
 _MIXED = 0.5
 
 _LONGEST = 200  # bytes of a name, of the 255 that file systems take: suffix, number and temporary names
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def import_corpus(
     outputs.make_folder(output)
     with alone(output):
         known = Store(output).entries(needs_licence=False) if _has_manifest(output) else []
-        choice = _choose(items, Store(output), known, workers, tell)
+        choice = choose(items, Store(output), known, workers, tell)
         chosen = [(items[number], _with_origin(entries[number], digest)) for number, digest in choice.chosen]
         job = f"{layout} {source.resolve()}{' keeping colours' if keep_colours else ''}"
         done = _convert(chosen, known, output, job, workers, tell)
@@ -191,71 +188,6 @@ def _safe(name: str) -> str:
     return f"{start}-{hashlib.sha256(safe.encode()).hexdigest()[:8]}"
 
 
-# Looking
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """chosen: number and digest of each item that is taken in; doubles: which are not, and why."""
-
-    chosen: tuple[tuple[int, str], ...]
-    doubles: tuple[str, ...]
-    failures: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """digest: SHA-256 of what a picture is made of; signature: None where it cannot be used."""
-
-    signature: Signature | None
-    digest: str = ""
-    failure: str = ""
-
-
-def _choose(
-    items: Sequence[Item], store: Store, known: Sequence[Entry], workers: int, tell: Progress
-) -> _Choice:
-    """Look at all items, and at what is there already, and leave out what looks the same."""
-    there = [Item(each.file, each.kind, "", store.path / each.file) for each in known]
-    looks: dict[int, _Look] = {}
-    for number, look in do_all([*there, *items], _look, _lost_look, workers):
-        looks[number] = look
-        tell("looking", len(looks) / (len(there) + len(items)))
-    galleries = {kind: Gallery() for kind in manifest.KINDS}
-    made_of = {dict(each.extra).get(ORIGIN) or each.sha256: each.file for each in known}
-    for number, entry in enumerate(known):
-        if (signature := looks.pop(number).signature) is not None:
-            galleries[entry.kind].add(entry.file, signature)
-    chosen, doubles, failures = [], [], []
-    for number, item in enumerate(items):
-        look = looks.pop(len(there) + number)
-        if look.signature is None:
-            failures.append(look.failure)
-        elif look.digest in made_of:
-            doubles.append(f"{item.name} is {made_of[look.digest]} already")
-        elif same := galleries[item.kind].same(look.signature):
-            doubles.append(f"{item.name} looks the same as {same[0]}")
-        else:
-            galleries[item.kind].add(item.name, look.signature)
-            made_of[look.digest] = item.name
-            chosen.append((number, look.digest))
-    return _Choice(tuple(chosen), tuple(doubles), tuple(failures))
-
-
-def _look(item: Item) -> _Look:
-    try:
-        colours, alpha, _ = _read(item)
-        digests = [manifest.digest(path) for path in (item.image, item.alpha) if path is not None]
-    except MatteError as error:
-        return _Look(None, failure=str(error))
-    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    return _Look(sign(colours, alpha), digest)
-
-
-def _lost_look(item: Item, reason: str) -> _Look:
-    return _Look(None, failure=f"{show(item.image)} cannot be read: {reason}")
-
-
 def _with_origin(entry: Entry, digest: str) -> Entry:
     extra = tuple((column, text) for column, text in entry.extra if column != ORIGIN)
     return replace(entry, extra=(*extra, (ORIGIN, digest)))
@@ -263,24 +195,6 @@ def _with_origin(entry: Entry, digest: str) -> Entry:
 
 def _origin(entry: Entry) -> str | None:
     return dict(entry.extra).get(ORIGIN)
-
-
-def _read(item: Item) -> tuple[AnyArray, AnyArray | None, bytes | None]:
-    """Return an item's colours, its alpha unless it is a background, and its profile."""
-    photo = images.read_photo(item.image)
-    if item.kind == "background":
-        return photo.pixels, None, photo.icc
-    if item.alpha is None:
-        return *layers.checked(photo, show(item.image)), photo.icc
-    alpha = images.read_map(item.alpha)
-    if alpha.shape != photo.pixels.shape[:2]:
-        (height, width), (image_height, image_width) = alpha.shape, photo.pixels.shape[:2]
-        raise BadInput(
-            f"{show(item.alpha)} is {width} × {height} px but its picture {image_width} × {image_height} px;"
-            " they must match"
-        )
-    layers.check_alpha(alpha, show(item.alpha))
-    return photo.pixels, alpha, photo.icc
 
 
 # Converting
@@ -377,7 +291,7 @@ def _write(output: Path, step: _Step) -> _Done:
     """Write one file, and say what is to be seen in it."""
     item, path = step.item, output / step.entry.file
     try:
-        colours, alpha, icc = _read(item)
+        colours, alpha, icc = read(item)
         if item.treatment == "copy" or alpha is None:
             outputs.write_bytes(path, item.image.read_bytes(), overwrite=True)
         else:
