@@ -203,14 +203,21 @@ def test_an_import_that_ended_goes_on(
     assert not (corpus / ".import.jsonl").exists()
 
 
+def _interrupt_at_b(
+    monkeypatch: pytest.MonkeyPatch, layout: str, source: Path, corpus: Path, keep_colours: bool = False
+) -> None:
+    """Import what comes before b.png."""
+    with monkeypatch.context() as patch:
+        _stop_at(patch, "b.png", KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            import_corpus(layout, source, corpus, facts=FACTS, keep_colours=keep_colours)
+
+
 def test_another_import_does_not_go_on_with_this_one(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus = tmp_path / "corpus"
-    with monkeypatch.context() as patch:
-        _stop_at(patch, "b.png", KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            import_corpus("pairs", pairs, corpus, facts=FACTS, keep_colours=True)
+    _interrupt_at_b(monkeypatch, "pairs", pairs, corpus, keep_colours=True)
     import_corpus("pairs", pairs, corpus, facts=FACTS)
     import_corpus("pairs", pairs, tmp_path / "whole", facts=FACTS)
     assert manifest.read(corpus) == manifest.read(tmp_path / "whole")
@@ -241,10 +248,7 @@ def test_a_picture_that_was_corrected_meanwhile_is_taken_in_anew(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus = tmp_path / "corpus"
-    with monkeypatch.context() as patch:
-        _stop_at(patch, "b.png", KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            import_corpus("pairs", pairs, corpus, facts=FACTS)
+    _interrupt_at_b(monkeypatch, "pairs", pairs, corpus)
     corrected = disc(70, 91)[::-1] * np.float32(0.9)
     images.write_image(pairs / "alpha/a.png", to_bytes(corrected), overwrite=True)
     import_corpus("pairs", pairs, corpus, facts=FACTS)
@@ -320,10 +324,7 @@ def test_a_corpus_inside_its_origin_is_not_taken_in(tmp_path: Path, monkeypatch:
         alpha = disc(70 + 20 * number, 91)
         _cutout(tmp_path / "cuts", name, plain(alpha), alpha)
     corpus = tmp_path / "cuts/corpus"
-    with monkeypatch.context() as patch:
-        _stop_at(patch, "b.png", KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            import_corpus("rgba", tmp_path / "cuts", corpus, facts=FACTS)
+    _interrupt_at_b(monkeypatch, "rgba", tmp_path / "cuts", corpus)
     done = import_corpus("rgba", tmp_path / "cuts", corpus, facts=FACTS)
     assert done.added == ("foreground/cuts/a.png", "foreground/cuts/b.png")
     assert import_corpus("rgba", tmp_path / "cuts", corpus, facts=FACTS).added == ()

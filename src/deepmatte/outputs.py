@@ -246,6 +246,15 @@ def is_folder_name(name: str) -> bool:
     return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable()
 
 
+def is_text(text: str) -> bool:
+    """Return whether a text can be written down in UTF-8: what was typed, or a file's name, may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def show(path: str | os.PathLike[str]) -> str:
     """Return a path as it may stand in a one-line message: odd characters escaped."""
     text = os.fspath(path)

@@ -101,7 +101,7 @@ def _import(arguments: argparse.Namespace) -> int:
     sources = [(arguments.layout, arguments.source, facts)]
     if arguments.photos:
         sources.append(("photos", arguments.photos, dataclasses.replace(facts, group="")))
-    for layout, source, told in sources:  # all of them before the first is taken in
+    for layout, source, told in sources[1:]:  # before the first, which is checked as it is taken in
         check_origin(layout, Path(source), Path(arguments.output), told)
     failures: list[str] = []
     for layout, source, told in sources:

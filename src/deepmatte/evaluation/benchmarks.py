@@ -13,7 +13,7 @@ from typing import Any
 
 from deepmatte import images, trimap
 from deepmatte.errors import BadInput
-from deepmatte.outputs import is_folder_name, name_some, show
+from deepmatte.outputs import is_folder_name, is_text, name_some, show
 from deepmatte.pixels import Bytes, Floats, to_unit
 
 TOML = "benchmark.toml"
@@ -159,21 +159,12 @@ def _files(folder: Path, faults: list[str]) -> dict[str, Path]:
         if path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".") and path.is_file()
     ]
     files = {path.stem: path for path in paths}
-    if odd := [path.name for path in paths if not _is_text(path.name)]:
+    if odd := [path.name for path in paths if not is_text(path.name)]:
         faults.append(f"{show(folder)} has {name_some(odd)}, which is no name in UTF-8: rename it")
     if doubles := [path.name for path in paths if path != files[path.stem]]:
         twins = {f"{name} and {files[Path(name).stem].name}" for name in doubles}
         faults.append(f"{show(folder)} has both {name_some(twins)}")
     return files
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a file's name can be written down: one from another system's ZIP may be no UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def find_partners(folder: Path, names: Collection[str], faults: list[str]) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from deepmatte.evaluation.benchmarks import Case, find_cases
 from deepmatte.evaluation.methods import Method
 from deepmatte.training import inference
 from deepmatte.training.checkpoint import State
+from deepmatte.training.corpus.manifest import digest
 
 
 class Measurements:
@@ -75,5 +76,4 @@ def best_sad(state: State, benchmark: str) -> float:
 def _digest(cases: Sequence[Case]) -> str:
     """Return a checksum of a benchmark's files: what was measured on other ones cannot be compared."""
     paths = [path for each in cases for path in (each.image_path, each.trimap_path, each.alpha_path) if path]
-    contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
-    return hashlib.sha256("\n".join(contents).encode()).hexdigest()
+    return hashlib.sha256("\n".join(map(digest, paths)).encode()).hexdigest()

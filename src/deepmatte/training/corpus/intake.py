@@ -54,7 +54,7 @@ class Facts:
     def __post_init__(self) -> None:
         for name in ("licence", "author", "source", "group"):
             text = getattr(self, name)
-            if not manifest.can_hold(text):
+            if not outputs.is_text(text):
                 raise BadInput(f"{name} is {text!r}; expected text in UTF-8")
 
 

@@ -146,15 +146,6 @@ def format_csv(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def can_hold(text: str) -> bool:
-    """Return whether a manifest, which is UTF-8, can hold a text that somebody typed."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def fingerprint(entries: Sequence[Entry]) -> str:
     """Return the SHA-256 of all that a manifest says, whichever its form and the order of its rows."""
     return hashlib.sha256(to_csv(sorted(entries, key=lambda entry: entry.file))).hexdigest()

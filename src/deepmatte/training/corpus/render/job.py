@@ -77,7 +77,7 @@ class Job:
             )
         if not self.licence.strip():
             raise BadInput("the licence is empty; expected an SPDX identifier such as CC0-1.0")
-        if not manifest.can_hold(self.licence):
+        if not outputs.is_text(self.licence):
             raise BadInput(f"the licence is {self.licence!r}; expected text in UTF-8")
 
     def tasks(self) -> Iterator["Task"]:
