@@ -98,7 +98,7 @@ def run(
         training.step(drawn[step, phase][1], step / steps, phase)
     folder = output / f"{name}-{seed}"
     training.save(folder)
-    export.export(folder, folder / "model.onnx")
+    export.export(folder, folder / "model.onnx", overwrite=True)
     command = ["deepmatte", "evaluate", str(benchmark), "--model", str(folder / "model.onnx"), "--json"]
     means = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["means"]
     figures = {trimaps: next(iter(methods.values())) for trimaps, methods in means.items()}

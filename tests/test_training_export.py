@@ -67,6 +67,24 @@ def test_comparing_sees_a_changed_weight(run: Path, tmp_path: Path) -> None:
     assert export.compare(training.average, content, spec) == pytest.approx(0.1 / (1 - 2 * HAZE), abs=0.005)
 
 
+def test_no_file_is_replaced_unasked(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_text("mine")
+    with pytest.raises(BadOutput, match="exists"):
+        export.export(run, tmp_path / "m.onnx")
+    assert (tmp_path / "m.onnx").read_text() == "mine"
+    export.export(run, tmp_path / "m.onnx", overwrite=True)
+    assert (tmp_path / "m.onnx").stat().st_size > 1000
+
+
+def test_an_answer_that_is_no_number_is_not_written(run: Path, tmp_path: Path) -> None:
+    state, tensors = checkpoint.load(run)
+    tensors["average"]["head.bias"][1] = float("nan")
+    checkpoint.save(tmp_path / "run", state, tensors)
+    with pytest.raises(BadOutput, match="differs from the network by nan/255"):
+        export.export(tmp_path / "run", tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
+
+
 def test_an_output_that_cannot_be_written_is_one_line(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BadOutput, match="does not exist"):
         export.export(run, tmp_path / "nowhere" / "m.onnx")

@@ -148,12 +148,13 @@ def _add_export(command: argparse.ArgumentParser) -> None:
         default="last",
         help="the last checkpoint, or the one with the lowest SAD that --evaluate found (default: last)",
     )
+    command.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
 def _export(arguments: argparse.Namespace) -> int:
     with extra("train"):
         from deepmatte.training.export import export
-    export(Path(arguments.run), Path(arguments.output), which=arguments.which)
+    export(Path(arguments.run), Path(arguments.output), which=arguments.which, overwrite=arguments.overwrite)
     say(arguments.output)
     return 0
 

@@ -36,14 +36,16 @@ def export(
     output: Path | str,
     scores: dict[str, float] | None = None,
     which: str = checkpoint.LAST,
+    overwrite: bool = False,
 ) -> ModelSpec:
     """Write the averaged weights of a run as an ONNX file in half precision.
 
     The model is called as the file is. scores: what was measured, stored in the file, in place of what the
     run itself measured; which: "last" or "best".
-    Raises BadInput for a folder that is no run, BadOutput if the file cannot be written or disagrees with
-    the network.
+    Raises BadInput for a folder that is no run, BadOutput if the file cannot be written, exists and is not to
+    be replaced, or disagrees with the network.
     """
+    outputs.check_target(output, overwrite)
     state, tensors = checkpoint.load(Path(run), which)
     network, spec = rebuild(state, tensors, Path(output).stem, scores)
     if not network.exportable:
@@ -53,11 +55,11 @@ def export(
         )
     content = to_onnx(network, spec)
     worst = compare(network, content, spec)
-    if worst > _TOLERANCE:
+    if not worst <= _TOLERANCE:  # as it is not where one of them answers with no number
         raise BadOutput(
             f"the exported model differs from the network by {worst * 255:.2f}/255; expected at most 1/255"
         )
-    outputs.write_bytes(output, content, overwrite=True)
+    outputs.write_bytes(output, content, overwrite=overwrite)
     return spec
 
 
@@ -178,7 +180,9 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 
 def compare(network: nn.Module, content: bytes, spec: ModelSpec) -> float:
-    """Return the largest difference between network and model file over several sizes."""
+    """Return the largest difference between network and model file over several sizes; no number (nan) where
+    an answer is none.
+    """
     network = deepcopy(network).eval().float()
     session = open_session(content, "f32", counts=(len(spec.planes), len(spec.fields)))
     generator = torch.Generator().manual_seed(0)
@@ -189,5 +193,6 @@ def compare(network: nn.Module, content: bytes, spec: ModelSpec) -> float:
         fields = torch.rand(len(spec.fields), height // 4, width // 4, generator=generator)
         with torch.no_grad():
             expected = network(planes[None], fields[None])[0, 0].numpy()
-        worst = max(worst, float(np.abs(session.run(planes.numpy(), fields.numpy()) - expected).max()))
+        difference = np.abs(session.run(planes.numpy(), fields.numpy()) - expected).max()
+        worst = float(np.maximum(worst, difference))  # which hands on what is no number, as max does not
     return worst
