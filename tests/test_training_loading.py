@@ -1,3 +1,5 @@
+import multiprocessing
+import sys
 import threading
 from dataclasses import fields, replace
 from pathlib import Path
@@ -125,6 +127,25 @@ def test_what_a_thread_cannot_draw_is_raised_to_its_reader(corpus: Path, tmp_pat
     library._open_and_keep.cache_clear()
     with pytest.raises(BadInput, match="does not exist"):
         list(Ahead(Batches(unread, RECIPE), _budget(), CPU))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot share memory so")
+def test_processes_share_the_pictures_whatever_the_default(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the corpus was copied")
+
+    monkeypatch.setattr(library.Library, "__reduce_ex__", refuse)
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("spawn", force=True)
+    try:
+        read = library.read(corpus)
+        assert (
+            len(list(loading.load(Batches(read, RECIPE), _budget(), workers=1, device=CPU))) == RECIPE.steps
+        )
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 def test_processes_read_what_memory_has_no_room_for(corpus: Path) -> None:

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +55,49 @@ def test_steps_and_seed_can_be_chosen(corpus: Path, tmp_path: Path) -> None:
     assert not torch.equal(a["stem.0.weight"], c["stem.0.weight"])
     with pytest.raises(BadInput, match="trained with the seed 1, not 2"):
         loop.train("smoke", corpus, tmp_path / "a", workers=0, steps=4, seed=2)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**30])
+def test_a_seed_that_torch_does_not_know_is_refused(corpus: Path, tmp_path: Path, seed: int) -> None:
+    with pytest.raises(BadInput, match=f"the seed is {seed}; expected a whole number from 0 to"):
+        loop.train("smoke", corpus, tmp_path / "run", seed=seed)
+
+
+def test_a_gpu_without_room_is_one_line(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(loop.Training, "_forward", refuse)
+    with pytest.raises(MatteError, match=r"^the GPU has too little memory [^\n]*$"):
+        loop.train("smoke", corpus, tmp_path / "run", workers=0)
+
+
+def test_other_errors_of_torch_are_not_taken_for_a_lack(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(loop.Training, "_forward", fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        loop.train("smoke", corpus, tmp_path / "run", workers=0)
+
+
+def test_a_process_that_the_system_ends_is_one_line(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        batches.Batches, "__getitem__", lambda *_: os.kill(os.getpid(), signal.SIGKILL) if is_helper() else 0
+    )
+    with pytest.raises(MatteError, match=r"^the system has ended a process that draws samples[^\n]*$"):
+        loop.train("smoke", corpus, tmp_path / "run", workers=1)
+
+
+def is_helper() -> bool:
+    """Return whether this is a process that draws samples for another."""
+    return torch.utils.data.get_worker_info() is not None
 
 
 def test_two_budgets_are_refused(corpus: Path, tmp_path: Path) -> None:

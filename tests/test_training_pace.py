@@ -39,6 +39,16 @@ def test_waiting_is_told_from_working_and_from_resting(monkeypatch: pytest.Monke
     assert state.samples_per_second == pytest.approx(2)
 
 
+def test_what_came_before_the_first_step_is_time_but_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, state = Clock(), State("smoke")
+    monkeypatch.setattr(pace, "time", clock)
+    measured = Pace(state, Alone(), since=40.0)
+    clock.now += 2.0
+    measured.step(8)
+    assert state.seconds == 62
+    assert state.samples_per_second == pytest.approx(4)
+
+
 def test_the_last_steps_count_most(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, state = Clock(), State("smoke")
     monkeypatch.setattr(pace, "time", clock)

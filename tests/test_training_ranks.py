@@ -97,6 +97,45 @@ def test_several_processes_without_the_extra_are_one_line(monkeypatch: pytest.Mo
         ranks.join()
 
 
+@pytest.mark.parametrize(
+    ("here", "count", "said"), [(2, 2, "2 processes on a machine with 1 GPUs"), (2, 3, "2 of 3 processes")]
+)
+def test_processes_that_do_not_fit_the_machines_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, here: int, count: int, said: str
+) -> None:
+    monkeypatch.setattr(torch.distributed, "is_torchelastic_launched", lambda: True)
+    monkeypatch.setenv("WORLD_SIZE", str(count))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(here))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: here == count)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(BadInput, match=said):
+        ranks.join()
+
+
+@pytest.mark.parametrize(("values", "do"), [((3, 3), True), ((3, 2), False), ((0, 1), False), ((7, 7), True)])
+def test_processes_know_whether_they_agree(values: tuple[int, int], do: bool) -> None:
+    class Two(ranks.Ranks):
+        def __init__(self) -> None:
+            self.device = torch.device("cpu")
+
+        def mean(self, mine: torch.Tensor) -> torch.Tensor:
+            other = torch.tensor([values[1], values[1] ** 2], dtype=torch.float64)
+            return (mine + other) / 2
+
+    assert Two().agree(values[0]) is do
+    assert Alone().agree(values[0])
+
+
+def test_processes_that_find_other_checkpoints_do_not_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = Alone()
+    monkeypatch.setattr(several, "agree", lambda step: False)
+    monkeypatch.setattr(loop, "join", lambda: several)
+    with pytest.raises(BadInput, match="expected one folder that all can read"):
+        loop.train("smoke", tmp_path / "corpus", tmp_path / "run")
+
+
 def test_several_processes_take_a_budget_in_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     several = Alone()
     several.count = 2

@@ -100,6 +100,18 @@ def test_a_run_with_pauses_equals_one_without(
     assert all(_equal(*pair) for pair in zip(_flat(one), _flat(other), strict=True))
 
 
+def test_a_run_goes_on_with_the_budget_it_had(corpus: Path, tmp_path: Path) -> None:
+    for budget, left in (({"steps": 3}, (3, None)), ({"minutes": 60.0}, (None, 60.0))):
+        run = tmp_path / next(iter(budget))
+        loop.train("smoke", corpus, run, workers=0, pause_minutes=1e-9, **budget)
+        state = loop.train("smoke", corpus, run, workers=0, pause_minutes=1e-9)
+        assert (state.step, state.steps, state.minutes) == (2, *left)
+    assert loop.train("smoke", corpus, tmp_path / "steps", workers=0).step == 3
+    state = loop.train("smoke", corpus, tmp_path / "steps", workers=0, steps=5)  # unless another is given
+    assert (state.step, state.steps) == (5, 5)
+    assert loop.train("smoke", corpus, tmp_path / "minutes", workers=0, steps=3).minutes is None
+
+
 def test_a_budget_in_minutes_ends_with_a_checkpoint(corpus: Path, tmp_path: Path) -> None:
     told: list[float] = []
     state = loop.train(

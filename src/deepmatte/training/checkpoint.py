@@ -35,7 +35,8 @@ class State:
     data_share: of the last steps, the latter the share of time that is lost to waiting; evaluations: what was
     measured, the latest last, each with its step, the share of the budget that was used, the benchmark's
     digest, and errors, means over the trimap sets and for each of the "sets"; code: version and
-    revision of the program that ran last; corpora: fingerprints of what was trained on, the latest last.
+    revision of the program that ran last; corpora: fingerprints of what was trained on, the latest last;
+    steps, minutes: the budget, one of them.
     """
 
     recipe: str
@@ -51,6 +52,8 @@ class State:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     code: str = ""
     corpora: list[str] = field(default_factory=list)
+    steps: int | None = None
+    minutes: float | None = None
 
     def scores(self) -> dict[str, float]:
         """Return what was measured at this very step: trimap set and error → value."""

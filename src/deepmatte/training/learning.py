@@ -2,6 +2,7 @@
 
 import math
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -77,6 +78,14 @@ class Training:
                 dim.load_vgg16(network, start)
             else:
                 export.load_weights(network, start)
+
+    def plan(self, minutes: float | None, steps: int | None) -> Recipe:
+        """Note the budget, minutes or steps, or the recipe's steps; return the recipe with these."""
+        if steps is not None:
+            self.recipe = replace(self.recipe, steps=steps)
+        self.state.minutes = minutes
+        self.state.steps = self.recipe.steps if minutes is None else None
+        return self.recipe
 
     def enter(self, phase: Phase) -> None:
         """Set which of the network's parts learn, and which take part. Raises BadInput for unknown parts."""

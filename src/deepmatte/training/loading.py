@@ -9,6 +9,7 @@ whole batches.
 import contextlib
 import itertools
 import queue
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -125,13 +126,20 @@ def _draw_all(drawn: Any, keys: Iterable[Any], workers: int, is_read: bool) -> I
         num_workers=workers,
         prefetch_factor=_AHEAD if workers else None,
         worker_init_fn=_use_one_thread,
-        # A process that shares this one's memory must open no pictures: libvips does not survive a fork.
-        multiprocessing_context="spawn" if workers and not is_read else None,
+        multiprocessing_context=_way_of_starting(is_read) if workers else None,
     )
     for answer in loader:
         if isinstance(answer, MatteError):
             raise answer
         yield answer
+
+
+def _way_of_starting(is_read: bool) -> str | None:
+    """Return how processes that draw are started; None for the platform's way."""
+    if not is_read:
+        return "spawn"  # who shares this one's memory must open no pictures: libvips does not survive a fork
+    # Newer versions of Python would hand each of them a copy of all pictures.
+    return "fork" if sys.platform == "linux" else None
 
 
 @dataclass(eq=False)

@@ -1,12 +1,15 @@
 """The training loop: build → draw → step → keep. It knows recipes, not architectures."""
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from deepmatte import outputs
-from deepmatte.errors import BadInput
+from deepmatte.errors import BadInput, MatteError
 from deepmatte.training import batches, checkpoint, loading, recipes, scenes
 from deepmatte.training.budget import Budget
 from deepmatte.training.corpus import library, manifest
@@ -17,10 +20,32 @@ from deepmatte.training.phases import Recipe
 from deepmatte.training.ranks import join
 from deepmatte.training.upkeep import Keeper, Upkeep
 
+_SEEDS = 2**63  # as many as torch knows
 # Called after each step with the state and the share of the budget that is used.
 Progress = Callable[[checkpoint.State, float], None]
 
 
+@contextmanager
+def _lacks_in_one_line() -> Iterator[None]:
+    """Raise MatteError where torch says that a machine has too little of something."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MatteError(
+            "the GPU has too little memory for a step of this recipe, so the run stops; the last checkpoint"
+            " is kept: use a larger GPU, several of them, or fewer batches in one step"
+        ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise MatteError(
+            "the system has ended a process that draws samples, so the run stops; the last checkpoint is"
+            " kept: it lacked memory, or shared memory (in a container, docker run --shm-size 2g); use fewer"
+            " workers"
+        ) from error
+
+
+@_lacks_in_one_line()
 def train(
     recipe_name: str,
     corpora: Path | Sequence[Path],
@@ -40,23 +65,33 @@ def train(
     """Train a recipe on corpora into a run folder; goes on where the folder's last checkpoint ends.
 
     corpora: folders or packed ones, drawn from as one; without: their groups to leave out;
-    minutes: budget of wall time in all, earlier parts of the run counted in; steps: budget in steps, in place
-    of the recipe's; pause_minutes: leave the run for later after so much time; seed: in place of the
-    recipe's; draws: how many of the recipe's batches each process learns from in one step;
+    minutes: budget of wall time in all, earlier parts of the run counted in; steps: budget in steps; where
+    neither is given, the one that the run had before, or the recipe's; pause_minutes: leave the run for later
+    after so much time; seed: in place of the recipe's;
+    draws: how many of the recipe's batches each process learns from in one step;
     start: a model file to begin with instead of random weights; ignored where the run goes on.
     Raises BadInput for an unknown recipe, an unreadable corpus, an unknown group, two budgets, a benchmark
     that is none, or a run of another recipe or seed; BadOutput where output cannot be made a folder;
-    MatteError where a loss is no number.
+    MatteError where a loss is no number, or memory too small.
     """
-    recipe = _choose(recipe_name, minutes, steps, seed)
+    began = time.monotonic()
+    if minutes is not None and steps is not None:
+        raise BadInput("both minutes and steps are given; expected one budget: leave one of them out")
     ranks = join()
-    if ranks.count > 1 and minutes is not None:
-        raise BadInput("several processes count time each for itself; give them a budget in steps instead")
-    training = Training(recipe, ranks)
+    training = Training(_choose(recipe_name, seed), ranks)
     if checkpoint.exists(output):
         training.resume(output)
     elif start is not None:
         training.begin_with(start)
+    if not ranks.agree(training.state.step):
+        raise BadInput(
+            f"not all processes find the same checkpoint in {output}; expected one folder that all can read"
+        )
+    if minutes is None and steps is None:
+        minutes, steps = training.state.minutes, training.state.steps
+    if ranks.count > 1 and minutes is not None:
+        raise BadInput("several processes count time each for itself; give them a budget in steps instead")
+    recipe = training.plan(minutes, steps)
     folders = [corpora] if isinstance(corpora, Path) else corpora
     note_corpora(training.state, folders)
     budget = Budget(recipe, training.state, minutes, pause_minutes)
@@ -69,7 +104,7 @@ def train(
         read = library.read(*folders, without=without)
         drawn = batches.Batches(read, recipe, draws=mine, folder=kept)
         loaded = loading.load(drawn, budget, workers, training.device)
-        pace = Pace(training.state, ranks)
+        pace = Pace(training.state, ranks, since=began)
         for phase, batch in pace.waiting(loaded):
             training.step(batch, budget.used, phase)
             pace.step(len(batch.alpha) * ranks.count)
@@ -83,12 +118,12 @@ def train(
     return training.state
 
 
-def _choose(name: str, minutes: float | None, steps: int | None, seed: int | None) -> Recipe:
-    """Return a recipe by name, with other steps and another seed where they are given."""
-    if minutes is not None and steps is not None:
-        raise BadInput("both minutes and steps are given; expected one budget: leave one of them out")
+def _choose(name: str, seed: int | None) -> Recipe:
+    """Return a recipe by name, with another seed where one is given."""
+    if seed is not None and not 0 <= seed < _SEEDS:
+        raise BadInput(f"the seed is {seed}; expected a whole number from 0 to {_SEEDS - 1}")
     recipe = recipes.find(name)
-    return replace(recipe, steps=steps or recipe.steps, seed=recipe.seed if seed is None else seed)
+    return recipe if seed is None else replace(recipe, seed=seed)
 
 
 def note_corpora(state: checkpoint.State, corpora: Sequence[Path]) -> None:

@@ -15,12 +15,16 @@ _MEMORY = 0.95  # how much of the last steps' figures each step keeps
 
 
 class Pace:
-    """Keeps the time of a run's state from when it is made: of several processes, their mean."""
+    """Keeps the time of a run's state: of several processes, their mean.
 
-    def __init__(self, state: State, ranks: Alone) -> None:
+    since: what time.monotonic said when the run began, if that was before; what came between is no step.
+    """
+
+    def __init__(self, state: State, ranks: Alone, since: float | None = None) -> None:
         self._state, self._ranks = state, ranks
-        self._last = time.monotonic()
+        self._last = time.monotonic() if since is None else since
         self._waited = self._rested = 0.0
+        self.rest()
         self._recent = [0.0, 0.0, 0.0]
 
     def waiting(self, batches: Iterable[Item]) -> Iterator[Item]:

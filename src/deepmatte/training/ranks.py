@@ -12,7 +12,7 @@ import os
 import torch
 from torch import nn
 
-from deepmatte.errors import MatteError
+from deepmatte.errors import BadInput, MatteError
 
 
 class Alone:
@@ -39,6 +39,10 @@ class Alone:
         """Return the mean over all processes."""
         return values
 
+    def agree(self, value: float) -> bool:
+        """Return whether all processes give the same value."""
+        return True
+
     def close(self) -> None:
         """Take leave of the others."""
 
@@ -56,6 +60,15 @@ class Ranks(Alone):
             ) from error
         count, here = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
         kind = "cuda" if torch.cuda.is_available() else "cpu"
+        if kind == "cuda" and here > torch.cuda.device_count():
+            raise BadInput(
+                f"torchrun started {here} processes on a machine with {torch.cuda.device_count()} GPUs;"
+                " expected one for each GPU at most: give it a smaller --nproc-per-node"
+            )
+        if count % here:
+            raise BadInput(
+                f"torchrun started {here} of {count} processes on this machine; expected as many on each"
+            )
         self._fabric = Fabric(accelerator=kind, devices=here, num_nodes=count // here, strategy="ddp")
         self._fabric.launch()
         self.device = self._fabric.device
@@ -80,6 +93,12 @@ class Ranks(Alone):
         reduced = self._fabric.all_reduce(values.clone(), reduce_op="mean")  # works in place
         assert isinstance(reduced, torch.Tensor)
         return reduced
+
+    def agree(self, value: float) -> bool:
+        """Return whether all processes give the same value: the same answer to each of them."""
+        values = torch.tensor([value, value**2], dtype=torch.float64, device=self.device)
+        mean, mean_square = self.mean(values).tolist()
+        return bool(mean_square == mean**2)
 
     def close(self) -> None:
         """Take leave of the others, after whatever share returned has been let go."""

@@ -54,11 +54,11 @@ class Keeper:
         pred_alpha = training.answer(batch)
         if self._board is not None:
             self._board.show(batch, pred_alpha)
-        try:
-            if is_due:
-                self._measure(used)
-        finally:
+        if is_due:
+            # Measuring takes a while, and a machine may be gone by then.
             training.save(self._run, part_bytes=self._upkeep.part_bytes)
+            self._measure(used)
+        training.save(self._run, part_bytes=self._upkeep.part_bytes)
         self._saved = time.monotonic()
         return True
 
