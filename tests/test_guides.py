@@ -65,6 +65,22 @@ def test_huge_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.Mo
     np.testing.assert_allclose(coarse.planes(image)[0][:, 8:34], 1, atol=0.03)
 
 
+@pytest.mark.parametrize(("cells", "scale"), [(239, 4), (100, 4), (80, 8), (20, 16), (1, 16)])
+def test_where_much_is_unknown_the_grid_is_coarser_still(
+    monkeypatch: pytest.MonkeyPatch, cells: int, scale: int
+) -> None:
+    image, tri = _halves(45, 77)  # 12 rows of cells, of which some 8 of 20 are unknown
+    monkeypatch.setattr(guides, "FINE_CELLS", cells)
+    made = guides.survey(image, tri)
+    assert made.scale == scale
+    assert made.fields.shape == (len(FIELDS), 12, 20)
+    planes = made.planes(image)
+    np.testing.assert_allclose(planes[0][:, 8:30], 1, atol=0.05)
+    np.testing.assert_allclose(planes[0][:, 46:69], 0, atol=0.05)
+    window = image[:, 12:41, 20:61]  # starts where no cell does
+    np.testing.assert_array_equal(made.planes(window, 12, 20), planes[:, 12:41, 20:61])
+
+
 def test_likelihood_is_high_for_known_foreground_colours_only() -> None:
     made = guides.survey(*_halves(45, 77))
     likelihood = _field(made, "likelihood")

@@ -36,8 +36,10 @@ FIELDS = (
     "foreground_distance", "background_distance",
 )  # fmt: skip
 
-# Alpha is propagated on a grid twice as fine, unless that has more cells than this: memory is bounded.
+# Alpha is propagated on a grid twice as fine, unless that has more cells than this, and on coarser ones where
+# more than this are unknown: each takes over a kilobyte.
 FINE_CELLS = 1_000_000
+_COARSEST = 16
 # Weight of what the palette says beside the matting Laplacian.
 TRUST = 0.0015
 # Contrast (squared distance of the filled colours) below which the projection fades to ½.
@@ -52,7 +54,7 @@ class Guides:
 
     fields: (..., 13, h, w) float32 as FIELDS names them; propagation, projection: (..., 4, h, w) float32, (a,
     b) with α = a·I + b, for the two PLANES; I is light for propagation, values for projection. h, w are the
-    picture's sides divided by SCALE, rounded up; for propagation by scale, SCALE or half of it.
+    picture's sides divided by SCALE, rounded up; for propagation by scale, from half of SCALE to four times.
     """
 
     fields: Floats
@@ -84,8 +86,8 @@ def _see_lines(lines: Floats, scale: int, image: Floats, top: int, left: int) ->
     y, x = top // scale, left // scale
     # One cell more on each side, so that a window's values do not depend on where it was cut.
     y0, x0 = max(y - 1, 0), max(x - 1, 0)
-    y1, x1 = y + -(-height // scale) + 1, x + -(-width // scale) + 1
-    dy, dx = (y - y0) * scale, (x - x0) * scale
+    y1, x1 = -(-(top + height) // scale) + 1, -(-(left + width) // scale) + 1
+    dy, dx = top - y0 * scale, left - x0 * scale
     fine = enlarge(lines[..., y0:y1, x0:x1], scale, dy + height, dx + width)[..., dy:, dx:]
     return propagation.apply_lines(fine, image)
 
@@ -108,6 +110,16 @@ def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, F
     return rough, propagation.fit_lines(light, rough), distances
 
 
+def _choose_scale(tri: Bytes) -> int:
+    """Return the side in pixels of the cells that alpha is propagated on: as small as memory allows."""
+    if tri.shape[-2] * tri.shape[-1] <= FINE_CELLS * (SCALE // 2) ** 2:
+        return SCALE // 2
+    scale, is_known = SCALE, reduce_by((tri != trimap.UNKNOWN).astype(np.float32), SCALE)
+    while (is_known < 1).sum(axis=(-2, -1)).max() > FINE_CELLS and scale < _COARSEST:
+        scale, is_known = 2 * scale, halve(is_known)
+    return scale
+
+
 def _reduce_light(image: Floats, scale: int) -> Floats:
     """Return the mean light of each scale × scale pixels; in strips, for light takes as much memory as the
     picture.
@@ -127,11 +139,12 @@ def survey(image: Floats, tri: Bytes) -> Guides:
     is_foreground = (share_foreground == 1).astype(np.float32)
     is_background = (share_background == 1).astype(np.float32)
 
-    is_huge = tri.shape[-2] * tri.shape[-1] > FINE_CELLS * (SCALE // 2) ** 2
-    scale = SCALE if is_huge else SCALE // 2
+    scale = _choose_scale(tri)
     rough, lines, distances = _propagate(image, tri, scale)
     if scale < SCALE:
         rough, distances = halve(rough), halve(distances)
+    elif scale > SCALE:
+        rough, distances = (enlarge(part, scale // SCALE, *small.shape[-2:]) for part in (rough, distances))
     foreground = fill(small, is_foreground)
     background = fill(small, is_background)
     interpolated = fill(is_foreground[..., None, :, :], is_foreground + is_background)
