@@ -230,6 +230,45 @@ def test_interruptions_and_lack_of_memory_are_quiet(
     assert capsys.readouterr().err.startswith(said)
 
 
+ENDED = """
+import os, signal, sys
+from pathlib import Path
+from deepmatte import cli, cutout, outputs
+
+def cut(*_, **__):
+    with outputs.whole_file("out.png") as descriptor:
+        os.write(descriptor, b"half of it")
+        print(len(list(Path().iterdir())), flush=True)
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+        print("went on", flush=True)
+
+cutout.cut = cut
+if sys.argv[2] == "ignored":
+    signal.signal(getattr(signal, sys.argv[1]), signal.SIG_IGN)
+sys.exit(cli.main(["cut", "photo.png", "--trimap", "trimap.png"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals end programs as on Unix")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_what_ends_a_command_leaves_nothing_half_done(folder: Path, name: str, code: int) -> None:
+    before = set(Path().iterdir())
+    run = [sys.executable, "-c", ENDED, name]
+    done = subprocess.run([*run, "heard"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (code, f"{len(before) + 1}\n", "")
+    assert set(Path().iterdir()) == before
+    if name != "SIGINT":
+        assert "went on" in subprocess.run([*run, "ignored"], capture_output=True, text=True).stdout
+
+
+def test_files_whose_names_are_like_the_library_s_words_keep_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("max_pixels.png", "my  band_px.png", "allow overwriting.png"):
+        assert cli.main(["cut", name, "--trimap", "trimap.png"]) == 1
+        assert f"{name} does not exist" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments", ["train recipe --corpus c --output r", "export r --output m.onnx"], ids=["train", "export"]
 )

@@ -32,6 +32,19 @@ def test_what_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o640
 
 
+def test_a_folder_that_may_not_be_read_takes_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def refuse(path: object, flags: int, *mode: int, **rest: int) -> int:
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *mode, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    write(tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
 def test_a_file_in_the_way_is_kept_unless_overwriting(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")

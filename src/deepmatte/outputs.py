@@ -222,12 +222,13 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Let a rename in the folder outlive a power cut."""
-    if hasattr(os, "O_DIRECTORY"):
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    # Some folders may be written to but not read, and some network file systems cannot; the file is there.
+    with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
-        except OSError:  # some network file systems cannot; the file itself is safe
-            pass
         finally:
             os.close(descriptor)
 

@@ -1,13 +1,16 @@
 """The command line: parse, call one library function, print. Nothing heavy is imported for --help.
 
 Results go to stdout, talk goes to stderr. Exit 0: done; 1: the input is bad or a result cannot be written,
-said in one line; 2: wrong use; 130: interrupted.
+said in one line; 2: wrong use; 130: interrupted; 143, 129: ended by SIGTERM, by SIGHUP.
 """
 
 import argparse
+import contextlib
 import io
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from deepmatte.cli import benchmark, corpus, cutout, evaluation, robustness, study, training
 from deepmatte.cli.console import add_commands, drop_output, flush, name_flags
@@ -36,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if empty := [name for name, value in vars(arguments).items() if value in ("", [""])]:
         parser.error(f"{', '.join(empty)}: found an empty text; expected a name")
     try:
-        code: int = arguments.handler(arguments)
+        with _ended_by_signals():
+            code: int = arguments.handler(arguments)
         flush()
         return code
     except MatteError as error:
@@ -53,9 +57,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: nothing that is half done stays behind.
+
+    Not where somebody handles or, as nohup does, ignores them.
+    """
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():  # others may set none
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    try:
+        for number in taken:
+            signal.signal(number, end)
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _fail(message: str) -> int:
     """Say what is wrong in one line."""
-    print("deepmatte:", " ".join(name_flags(message).split()), file=sys.stderr)
+    print("deepmatte:", " ".join(name_flags(message).splitlines()), file=sys.stderr)
     return 1
 
 

@@ -15,10 +15,12 @@ from typing import Any
 from deepmatte.errors import BadInput, MatteError
 
 _WIDEST = 10_000  # letters in a line of a table
+# What the library's messages say, and what is typed instead. Whole phrases: files have names like these.
 _FLAGS = {
-    "max_pixels": "--max-megapixels",
-    "allow overwriting": "add --overwrite",
-    "band_px": "--band",
+    ": raise max_pixels if": ": raise --max-megapixels if",
+    "or allow overwriting": "or add --overwrite",
+    "band_px is given without": "--band is given without",
+    "make band_px smaller": "make --band smaller",
 }
 _PATIENCE_S = 1.0  # what takes longer gets a progress bar
 

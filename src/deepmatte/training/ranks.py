@@ -8,6 +8,7 @@ rest.
 
 import gc
 import os
+import signal
 
 import torch
 from torch import nn
@@ -70,6 +71,8 @@ class Ranks(Alone):
                 f"torchrun started {here} of {count} processes on this machine; expected as many on each"
             )
         self._fabric = Fabric(accelerator=kind, devices=here, num_nodes=count // here, strategy="ddp")
+        # torchrun ends the others when one has failed: at once, as they may wait for it.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._fabric.launch()
         self.device = self._fabric.device
         self.count, self.rank = self._fabric.world_size, self._fabric.global_rank
