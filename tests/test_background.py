@@ -29,7 +29,7 @@ def test_what_is_no_colour_is_refused(text: str) -> None:
 
 
 def test_a_file_name_is_no_colour() -> None:
-    assert not is_colour("beach.jpg")
+    assert not any(map(is_colour, ("beach.jpg", "#1.png", "#12", "")))
     assert all(is_colour(name) for name in COLOURS)
 
 

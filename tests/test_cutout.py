@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from constant_model import constant_model
 from lens import mix
+from PIL import Image, ImageCms
 
 from deepmatte import images
 from deepmatte.cutout import CutReport, cut
@@ -105,6 +106,27 @@ def test_a_background_colour_fills_what_is_not_foreground(
     assert np.abs(pixels[:, 20:50] - (RED.astype(float) + levels) / 2).max() <= 1.5
 
 
+def test_a_link_that_leads_to_itself_is_no_traceback(folder: Path) -> None:
+    (folder / "loop.png").symlink_to("loop.png")
+    with pytest.raises(BadInput, match=r"^[^\n]*loop.png cannot be opened[^\n]*$"):
+        run(folder, image_path=folder / "loop.png")
+    report = run(folder, output_path=folder / "loop.png", overwrite=True)
+    assert images.read_photo(report.output).alpha is not None
+
+
+@pytest.mark.parametrize("name", ["#1.png", "#fff.png", "gray.png"])
+def test_a_background_picture_may_be_called_nearly_as_a_colour(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(BadInput, match=r"is not a colour|does not exist"):
+        run(folder, background=name)
+    images.write_image(name, np.full((9, 9, 3), 240, np.uint8))
+    for background in (name, Path(name)):
+        report = run(folder, background=background, output_path=folder / "o.png", overwrite=True)
+        np.testing.assert_array_equal(images.read_photo(report.output).pixels[:, 50:], 240)
+
+
 def test_a_background_picture_is_scaled_to_cover(folder: Path) -> None:
     sides = np.zeros((11, 61, 3), np.uint8)
     sides[:, :30], sides[:, 31:] = 40, 240
@@ -116,8 +138,6 @@ def test_a_background_picture_is_scaled_to_cover(folder: Path) -> None:
 
 
 def test_16_bits_and_the_profile_are_kept(folder: Path) -> None:
-    from PIL import ImageCms
-
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     images.write_image(folder / "deep.png", photo_pixels(np.uint16), icc=profile)
     report = run(folder, image_path=folder / "deep.png", foreground_path=folder / "f.tif")
@@ -128,6 +148,27 @@ def test_16_bits_and_the_profile_are_kept(folder: Path) -> None:
     np.testing.assert_array_equal(
         images.read_photo(report.output).pixels[:, :20], photo_pixels(np.uint16)[:, :20]
     )
+
+
+@pytest.mark.parametrize(("more", "is_kept"), [(b"\0\0", True), (None, False)])
+def test_a_profile_that_is_padded_is_kept_and_one_that_is_lost_is_told(
+    folder: Path, more: bytes | None, is_kept: bool
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    stored = profile[:-1] if more is None else profile + more
+    Image.fromarray(photo_pixels()).save(folder / "photo.jpg", icc_profile=stored)
+    report = run(folder, image_path=folder / "photo.jpg")
+    assert images.read_photo(report.output).icc == (profile if is_kept else None)
+    assert any("colour profile that is broken" in note for note in report.notes) != is_kept
+
+
+def test_a_profile_of_an_odd_size_is_written_to_png(folder: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    odd = (len(profile) + 3).to_bytes(4, "big") + profile[4:] + bytes(3)
+    Image.fromarray(photo_pixels()).save(folder / "photo.jpg", icc_profile=odd)
+    report = run(folder, image_path=folder / "photo.jpg")
+    assert images.read_photo(report.output).icc is not None
+    assert report.notes == ()
 
 
 def test_a_photo_that_is_transparent_in_places_stays_so(folder: Path) -> None:
@@ -241,6 +282,9 @@ def test_a_photo_turned_by_exif_explains_the_sizes(folder: Path) -> None:
         ({"output_path": "photo.png", "overwrite": True}, "is also read"),
         ({"alpha_path": "photo-cutout.png"}, "asked for twice"),
         ({"image_path": "missing.png"}, "missing.png"),
+        ({"image_path": "nofolder/p.png"}, "nofolder/p.png does not exist; expected a picture"),
+        ({"image_path": "a\0b.png"}, "cannot be opened: embedded null"),
+        ({"output_path": "a\0b.png"}, "cannot be written: embedded null"),
         ({"image_path": "."}, "folder"),
         ({"max_pixels": 100}, "70 × 44"),
     ],

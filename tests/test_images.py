@@ -1,8 +1,10 @@
 import io
 import os
+import signal
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -354,6 +356,37 @@ def test_a_tiff_with_tags_nobody_knows_is_read(put: Put) -> None:
     np.testing.assert_array_equal(read.pixels, RGB)
 
 
+@pytest.mark.parametrize("packing", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_with_an_odd_header_is_read_unless_it_is_cut(packing: str, big: bool, put: Put) -> None:
+    data = encoded(
+        Image.fromarray(SMOOTH), "TIFF", compression=packing, tiffinfo={305: "somebody"}, big_tiff=big
+    )
+    odd = data.replace(b"somebody\0", b"somebody!")  # a text that does not end
+    assert odd != data
+    np.testing.assert_array_equal(images.read_photo(put(odd)).pixels, SMOOTH)
+    for end in (8, 100, len(odd) // 2, len(odd) - 40):
+        with pytest.raises(BadInput, match=r"damaged, cut short"):
+            images.read_photo(put(odd[:end]))
+
+
+def test_a_tiff_of_jpeg_data_that_is_damaged_is_an_error(put: Put) -> None:
+    """Its decoder only warns of that, as it does of odd headers."""
+    data = encoded(Image.fromarray(np.tile(RGB, (3, 3, 1))), "TIFF", compression="jpeg", quality=95)
+    assert images.read_photo(put(data)).pixels.shape == (3 * HEIGHT, 3 * WIDTH, 3)
+    with pytest.raises(BadInput, match="is damaged, cut short"):
+        images.read_photo(put(with_noise(data)))
+
+
+def test_a_progressive_jpeg_that_ends_between_its_scans_is_an_error(put: Put) -> None:
+    data = encoded(Image.fromarray(np.tile(SMOOTH, (5, 5, 1))), "JPEG", progressive=True)
+    scans = [at for at in range(len(data)) if data.startswith((b"\xff\xda", b"\xff\xc4"), at)]
+    assert len(scans) > 8
+    for at in scans:
+        with pytest.raises(BadInput, match="is damaged, cut short"):
+            images.read_photo(put(data[:at]))
+
+
 def test_what_is_no_picture_is_refused_in_one_line(put: Put, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, said in (
@@ -697,6 +730,17 @@ def test_an_interruption_leaves_no_file(
     monkeypatch.setattr("pyvips.Operation.call", interrupt)
     with pytest.raises(kind):
         images.write_image(tmp_path / "out.png", RGB)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_while_a_picture_is_written_is_raised(tmp_path: Path) -> None:
+    """libvips tells its log of each picture that is done: a handler in Python would swallow it there."""
+    pixels = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), np.uint8)  # takes half a second
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        images.write_image(tmp_path / "out.png", pixels)
+    timer.join()
     assert not list(tmp_path.iterdir())
 
 

@@ -64,5 +64,16 @@ def test_a_profile_that_is_none_is_one_line(broken: bytes, is_source: bool) -> N
 @pytest.mark.parametrize(("channels", "fits"), [(1, False), (3, True), (4, False)])
 def test_a_profile_fits_the_channels_it_was_made_for(channels: int, fits: bool) -> None:
     assert profiles.fitting(SRGB, channels) == (SRGB if fits else None)
+    assert profiles.fitting(SRGB + bytes(7), channels) == (SRGB if fits else None)  # what follows is cut off
     for broken in (None, b"", SRGB[:-1], SRGB[:36] + b"nope" + SRGB[40:]):
         assert profiles.fitting(broken, 3) is None
+
+
+def test_a_profile_grows_to_a_multiple_of_four() -> None:
+    """PNG's library refuses others, at the very end of the work."""
+    assert len(SRGB) % 4 == 0
+    for more in (1, 2, 3):
+        size = len(SRGB) + more
+        fitting = profiles.fitting(size.to_bytes(4, "big") + SRGB[4:] + bytes(more), 3)
+        assert fitting == (len(SRGB) + 4).to_bytes(4, "big") + SRGB[4:] + bytes(4)
+        assert profiles.is_usable(fitting)

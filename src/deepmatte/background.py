@@ -33,8 +33,8 @@ _HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.ASCII)
 
 
 def is_colour(text: str) -> bool:
-    """Say whether a text names a colour; anything that starts with # means one, though it may be misspelt."""
-    return text.startswith("#") or text.lower() in COLOURS
+    """Say whether a text names a colour."""
+    return text.lower() in COLOURS or bool(_HEX.fullmatch(text.lower()))
 
 
 def parse_colour(text: str) -> Floats:

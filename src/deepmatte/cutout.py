@@ -17,6 +17,7 @@ from deepmatte.matting import MattingOptions
 from deepmatte.models import Model
 from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray, Bytes, Floats, lay_over, to_bytes, to_unit, to_words
+from deepmatte.sources import open_source
 
 AnyPath = str | os.PathLike[str]
 Progress = Callable[[str, float], None]
@@ -64,14 +65,14 @@ class _Job:
         if isinstance(self.background, str):
             backgrounds.parse_colour(self.background)
         taken = {
-            path.resolve(): "is also read: results never replace what they are made from"
+            _place(path): "is also read: results never replace what they are made from"
             for path in (self.image, self.trimap, self.mask, self.background)
             if isinstance(path, Path)
         }
         for path in self.targets():
-            if path.resolve() in taken:
-                raise BadOutput(f"{show(path)} {taken[path.resolve()]}; choose another name")
-            taken[path.resolve()] = "is asked for twice"
+            if _place(path) in taken:
+                raise BadOutput(f"{show(path)} {taken[_place(path)]}; choose another name")
+            taken[_place(path)] = "is asked for twice"
 
     def targets(self) -> list[Path]:
         """Return the files to write."""
@@ -125,6 +126,7 @@ def cut(
         alpha=_path(alpha_path),
         foreground=_path(foreground_path),
     )
+    open_source(image).close()  # a wrong name is said before its folder is taken for the results'
     job.check_targets(overwrite)
     work = _Work(
         options or MattingOptions(), model, max_pixels, overwrite, progress or (lambda step, share: None)
@@ -136,13 +138,26 @@ def _path(path: AnyPath | None) -> Path | None:
     return None if path is None else Path(path)
 
 
+def _place(path: Path) -> str:
+    """Return where a path leads, also where it cannot be used, which whoever opens it says."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # no file has a name like that
+        return os.fspath(path)
+
+
 def _background(background: AnyPath | None) -> Path | str | None:
-    """Return the text of a colour or the path of a picture. A bare word that is no file is a colour."""
-    if background is None:
-        return None
-    text, path = os.fspath(background), Path(background)
-    is_word = not path.suffix and path.name == text and not path.exists()
-    return text if backgrounds.is_colour(text) or is_word else path
+    """Return the text of a colour or the path of a picture: whatever is no colour and a file.
+
+    A bare word that is no file is a colour, and so is what begins as one.
+    """
+    if background is None or not isinstance(background, str):
+        return _path(background)
+    path = Path(background)
+    if backgrounds.is_colour(background):
+        return background
+    is_word = not path.suffix and path.name == background
+    return background if (is_word or background.startswith("#")) and not path.is_file() else path
 
 
 @dataclass(frozen=True)
@@ -274,6 +289,8 @@ def _notes(photo: Photo, known: Bytes, name: str) -> tuple[str, ...]:
         notes.append(f"{name} says of no pixel that it is foreground: alpha may be too low; {advice}")
     elif not has_background:
         notes.append(f"{name} says of no pixel that it is background: alpha may be too high; {advice}")
+    if photo.lost_profile:
+        notes.append("photo has a colour profile that is broken or not for RGB: it was left out")
     if photo.alpha is not None:
         notes.append("photo is transparent in places: the alpha was multiplied by its own")
     return tuple(notes)

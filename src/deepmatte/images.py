@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
-from deepmatte import bitmap, codec, jpeg, outputs, profiles, trimap
+from deepmatte import bitmap, codec, jpeg, outputs, profiles, tiff, trimap
 from deepmatte.errors import BadInput, BadOutput
 from deepmatte.outputs import show
 from deepmatte.pixels import AnyArray, to_bytes, to_unit, turn_upright
@@ -63,13 +63,14 @@ class Photo:
 
     pixels: (H, W, 3), uint8 or uint16; alpha: (H, W) of the same type, None where all is opaque;
     icc: an RGB profile, None where the file has none or its profile is not for RGB;
-    turned: the EXIF orientation swapped the sides.
+    turned: the EXIF orientation swapped the sides; lost_profile: the file's profile was left out.
     """
 
     pixels: AnyArray
     alpha: AnyArray | None
     icc: bytes | None
     turned: bool
+    lost_profile: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,9 @@ def read_photo(path: Source, max_pixels: int = MAX_PIXELS) -> Photo:
     if alpha is not None and bool(np.all(alpha == np.iinfo(alpha.dtype).max)):
         alpha = None
     pixels = np.repeat(colours, 3, axis=2) if channels < 3 else np.ascontiguousarray(colours)
-    return Photo(pixels, alpha, profiles.fitting(decoded.icc, 3), decoded.orientation >= 5)
+    icc = profiles.fitting(decoded.icc, 3)
+    is_lost = decoded.icc is not None and icc is None
+    return Photo(pixels, alpha, icc, decoded.orientation >= 5, is_lost)
 
 
 def read_map(path: Source, max_pixels: int = MAX_PIXELS) -> AnyArray:
@@ -145,12 +148,16 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
             try:
                 return _decode_with_vips(kind, file, name, max_pixels)
             except pyvips.Error:
-                if kind != "jpeg":
-                    raise
-                codec.forget_errors()
-                with open_source(path) as again:  # libvips has moved the first one's place
-                    tidied = io.BytesIO(jpeg.tidy(again.read()))
-                return _decode_with_vips(kind, tidied, name, max_pixels)
+                # It may have been no more than an odd header. libvips has moved the first one's place.
+                with open_source(path) as again:
+                    if kind == "tiff" and tiff.is_exact(again):
+                        codec.forget_errors()
+                        return _decode_with_vips(kind, again, name, max_pixels, fail_on="error")
+                    if kind == "jpeg":
+                        codec.forget_errors()
+                        tidied = io.BytesIO(jpeg.tidy(again.read()))
+                        return _decode_with_vips(kind, tidied, name, max_pixels)
+                raise
         except codec.ERRORS as error:
             raise BadInput(
                 f"{name} is damaged, cut short or of a kind that is not read ({codec.explain(error)});"
@@ -180,7 +187,9 @@ def _decode_bitmap(file: BinaryIO, head: bytes, shown: str, max_pixels: int) -> 
     return _Decoded(planes, picture.icc, 1)
 
 
-def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int) -> _Decoded:
+def _decode_with_vips(
+    kind: str, file: BinaryIO, shown: str, max_pixels: int, fail_on: str = "warning"
+) -> _Decoded:
     codec.claim_threads()
     file.seek(0)
     if isinstance(file, io.BytesIO):
@@ -189,7 +198,7 @@ def _decode_with_vips(kind: str, file: BinaryIO, shown: str, max_pixels: int) ->
         source = pyvips.Source.new_from_descriptor(file.fileno())
     # The loader is chosen by the first bytes, not by libvips, which has loaders for text and raw data. Of
     # JPEG data that make no sense it only warns, and goes on with grey.
-    image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on="warning")
+    image = pyvips.Operation.call(f"{kind}load_source", source, access="sequential", fail_on=fail_on)
     _check_pixels(image.width, image.height, max_pixels, shown)
     is_cmyk = image.interpretation == "cmyk"
     is_known = image.coding == "none" and image.interpretation in _COLOURS

@@ -8,17 +8,19 @@ _START_OF_SCAN, _JFIF = 0xDA, 0xE0
 _SEQUENTIAL = (0xC0, 0xC1)  # frames whose scans hold all 64 coefficients at once
 _ALONE = range(0xD0, 0xD8)  # restart markers: no segment follows
 _END = b"\xff\xd9"
+_COMPONENTS, _SCANNED = 9, 4  # where a frame and a scan say how many components they hold
 
 
 def tidy(content: bytes) -> bytes:
     """Return a JPEG file without the oddities that cameras and programs write before its pixels.
 
     Bytes between segments go; a JFIF revision that nobody knows becomes 1.1, and the parameters of a
-    sequential scan what they have to be; a missing end mark is added. The pixels' data stay as they are, and
-    so does a file that has none.
+    sequential scan what they have to be. A missing end mark is added where one scan holds all; in a file of
+    several scans, others may be missing with it. The pixels' data stay as they are, and so does a file that
+    has none.
     """
     kept = bytearray(content[:2])
-    at, is_sequential = 2, False
+    at, is_sequential, components = 2, False, 0
     while 0 <= (at := content.find(b"\xff", at)) < len(content) - 3:
         marker = content[at + 1]
         if marker in (0x00, 0xFF) or marker in _ALONE:
@@ -28,11 +30,13 @@ def tidy(content: bytes) -> bytes:
         segment = bytearray(content[at:end])
         if marker == _JFIF and segment[4:9] == b"JFIF\0":
             segment[9:11] = b"\x01\x01"
-        is_sequential = is_sequential or marker in _SEQUENTIAL
+        if marker in _SEQUENTIAL and len(segment) > _COMPONENTS:
+            is_sequential, components = True, segment[_COMPONENTS]
         if marker == _START_OF_SCAN:
+            holds_all = is_sequential and components == segment[_SCANNED]
             if is_sequential:
                 segment[-3:] = b"\x00\x3f\x00"
-            return bytes(kept + segment) + content[end:] + _END
+            return bytes(kept + segment) + content[end:] + (_END if holds_all else b"")
         kept += segment
         at = end
     return content

@@ -70,7 +70,16 @@ def _export(seen: Any, wanted: bytes | None) -> Any:
 
 
 def fitting(icc: bytes | None, channels: int) -> bytes | None:
-    """Return the profile if it is whole and made for that many colour channels, else None."""
+    """Return the profile if it is whole and made for that many colour channels, else None.
+
+    What follows a profile is cut off. One whose size is no multiple of four, as PNG files want it, grows to
+    the next.
+    """
     space = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}[channels]
-    is_whole = icc is not None and len(icc) > 128 and int.from_bytes(icc[:4], "big") == len(icc)
-    return icc if icc is not None and is_whole and icc[36:40] == b"acsp" and icc[16:20] == space else None
+    size = 0 if icc is None else int.from_bytes(icc[:4], "big")
+    if icc is None or not 128 < size <= len(icc) or icc[36:40] != b"acsp" or icc[16:20] != space:
+        return None
+    if size % 4 == 0:
+        return icc[:size]
+    filled = icc[:size] + bytes(-size % 4)
+    return len(filled).to_bytes(4, "big") + filled[4:]
