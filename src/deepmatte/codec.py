@@ -5,6 +5,7 @@ first picture. A process forked later is told so instead of waiting for ever.
 """
 
 import atexit
+import functools
 import os
 from typing import Any
 
@@ -17,7 +18,8 @@ from deepmatte.pixels import AnyArray
 # over names in damaged files that are not UTF-8. GLib asks the latest handler first.
 # Nothing written in Python may be the handler: libvips tells it of each picture that is done, and a Ctrl-C
 # that came meanwhile would be raised in it, printed, and forgotten.
-_ignore_warning = pyvips.ffi.callback("void(*)(char *, int, char *, void *)", Exception().__init__)
+_nothing = functools.partial(Exception.__init__, Exception())  # takes anything, and returns None
+_ignore_warning = pyvips.ffi.callback("void(*)(char *, int, char *, void *)", _nothing)
 _IGNORE_ID = pyvips.glib_lib.g_log_set_handler(b"VIPS", 0xFF, _ignore_warning, pyvips.ffi.NULL)
 atexit.register(pyvips.glib_lib.g_log_remove_handler, b"VIPS", _IGNORE_ID)
 ERRORS = (pyvips.Error, UnicodeDecodeError)  # the latter where an error's own text is not UTF-8
