@@ -27,6 +27,7 @@ ROOMS = (
     "processes",
     "sources",
     "jpeg",
+    "tiff",
     "codec",
     "profiles",
     "images",

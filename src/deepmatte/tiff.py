@@ -3,6 +3,7 @@
 Tags and their numbers are those of TIFF 6.0, and of BigTIFF, whose numbers are longer.
 """
 
+import io
 from typing import BinaryIO
 
 _COMPRESSION = 259
@@ -15,6 +16,7 @@ def is_exact(file: BinaryIO) -> bool:
 
     Decoders of the other kinds, such as JPEG, only warn of it, as all of them do of odd headers.
     """
+    size = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(16)
     is_little = head[:2] == b"II"
@@ -24,7 +26,10 @@ def is_exact(file: BinaryIO) -> bool:
 
     is_big = number(head[2:4]) == 43
     word, entry = (8, 20) if is_big else (4, 12)  # bytes of an offset, and of a directory's entry
-    file.seek(number(head[8:16] if is_big else head[4:8]))
+    start = number(head[8:16] if is_big else head[4:8])
+    if start > size:
+        return False
+    file.seek(start)
     count = number(file.read(8 if is_big else 2))
     for _ in range(min(count, 0xFFFF)):
         tag = file.read(entry)
