@@ -79,13 +79,12 @@ class Training:
             else:
                 export.load_weights(network, start)
 
-    def plan(self, minutes: float | None, steps: int | None) -> Recipe:
-        """Note the budget, minutes or steps, or the recipe's steps; return the recipe with these."""
+    def plan(self, minutes: float | None, steps: int | None) -> None:
+        """Note the budget: minutes or steps, or the recipe's steps."""
         if steps is not None:
             self.recipe = replace(self.recipe, steps=steps)
         self.state.minutes = minutes
         self.state.steps = self.recipe.steps if minutes is None else None
-        return self.recipe
 
     def enter(self, phase: Phase) -> None:
         """Set which of the network's parts learn, and which take part. Raises BadInput for unknown parts."""

@@ -77,45 +77,52 @@ def train(
     began = time.monotonic()
     if minutes is not None and steps is not None:
         raise BadInput("both minutes and steps are given; expected one budget: leave one of them out")
-    ranks = join()
-    training = Training(_choose(recipe_name, seed), ranks)
-    if checkpoint.exists(output):
-        training.resume(output)
-    elif start is not None:
-        training.begin_with(start)
-    if not ranks.agree(training.state.step):
-        raise BadInput(
-            f"not all processes find the same checkpoint in {output}; expected one folder that all can read"
-        )
-    if minutes is None and steps is None:
-        minutes, steps = training.state.minutes, training.state.steps
-    if ranks.count > 1 and minutes is not None:
-        raise BadInput("several processes count time each for itself; give them a budget in steps instead")
-    recipe = training.plan(minutes, steps)
+    training = Training(_choose(recipe_name, seed), join())
+    _stand(training, output, start, minutes, steps)
+    ranks, state = training.ranks, training.state
     folders = [corpora] if isinstance(corpora, Path) else corpora
-    note_corpora(training.state, folders)
-    budget = Budget(recipe, training.state, minutes, pause_minutes)
+    note_corpora(state, folders)
+    budget = Budget(training.recipe, state, state.minutes, pause_minutes)
     mine = range(ranks.rank * draws, (ranks.rank + 1) * draws)
-    kept = output / checkpoint.SCENES / scenes.name(training.state.corpora[-1], sorted(without))
+    kept = output / checkpoint.SCENES / scenes.name(state.corpora[-1], sorted(without))
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
         outputs.make_folder(output)
         if ranks.count == 1:  # else another process may be writing there
             outputs.remove_parts(output, kept)
         read = library.read(*folders, without=without)
-        drawn = batches.Batches(read, recipe, draws=mine, folder=kept)
+        drawn = batches.Batches(read, training.recipe, draws=mine, folder=kept)
         loaded = loading.load(drawn, budget, workers, training.device)
-        pace = Pace(training.state, ranks, since=began)
+        pace = Pace(state, ranks, since=began)
         for phase, batch in pace.waiting(loaded):
             training.step(batch, budget.used, phase)
             pace.step(len(batch.alpha) * ranks.count)
             if progress is not None and not ranks.rank:
-                progress(training.state, budget.used)
+                progress(state, budget.used)
             if keeper.keep(batch):
                 pace.rest()
             if budget.is_over:  # further batches may have been drawn already
                 break
     training.close()
-    return training.state
+    return state
+
+
+def _stand(
+    training: Training, run: Path, start: Path | None, minutes: float | None, steps: int | None
+) -> None:
+    """Bring a run to where it begins or goes on, and to its budget: where none is given, what it had."""
+    if checkpoint.exists(run):
+        training.resume(run)
+    elif start is not None:
+        training.begin_with(start)
+    if not training.ranks.agree(training.state.step):
+        raise BadInput(
+            f"not all processes find the same checkpoint in {run}; expected one folder that all can read"
+        )
+    if minutes is None and steps is None:
+        minutes, steps = training.state.minutes, training.state.steps
+    if training.ranks.count > 1 and minutes is not None:
+        raise BadInput("several processes count time each for itself; give them a budget in steps instead")
+    training.plan(minutes, steps)
 
 
 def _choose(name: str, seed: int | None) -> Recipe:
