@@ -75,5 +75,5 @@ def test_a_profile_grows_to_a_multiple_of_four() -> None:
     for more in (1, 2, 3):
         size = len(SRGB) + more
         fitting = profiles.fitting(size.to_bytes(4, "big") + SRGB[4:] + bytes(more), 3)
-        assert fitting == (len(SRGB) + 4).to_bytes(4, "big") + SRGB[4:] + bytes(4)
+        assert fitting == (len(SRGB) + 4).to_bytes(4, "big") + SRGB[4:84] + bytes(16) + SRGB[100:] + bytes(4)
         assert profiles.is_usable(fitting)

@@ -20,22 +20,44 @@ def test_what_finds_its_damage_is_told_from_what_does_not(packing: str, exact: b
     assert tiff.is_exact(buffer) is exact
 
 
-@pytest.mark.parametrize(("packing", "exact"), [(1, True), (5, True), (7, False)])
-def test_numbers_of_either_order_are_read(packing: int, exact: bool) -> None:
-    for mark, order in ((b"II", "little"), (b"MM", "big")):
+# Tag → count, first value: a grey picture in one strip.
+GREY = {
+    256: (1, 9),
+    257: (1, 5),
+    258: (1, 8),
+    259: (1, 1),
+    262: (1, 1),
+    273: (1, 99),
+    277: (1, 1),
+    279: (1, 45),
+}
 
-        def number(value: int, size: int, order: str = order) -> bytes:
-            return value.to_bytes(size, "little" if order == "little" else "big")
 
-        entries = [
-            number(tag, 2) + number(3, 2) + number(1, 4) + number(value, 2) + bytes(2)
-            for tag, value in ((256, 9), (259, packing))
-        ]
-        directory = number(len(entries), 2) + b"".join(entries)
-        assert tiff.is_exact(io.BytesIO(mark + number(42, 2) + number(8, 4) + directory)) is exact
-        # Nothing is said of files that are not packed; a directory that is cut short says nothing at all.
-        assert tiff.is_exact(io.BytesIO(mark + number(42, 2) + number(8, 4) + number(1, 2) + entries[0]))
-        assert not tiff.is_exact(io.BytesIO(mark + number(42, 2) + number(8, 4) + directory[:9]))
+def _directory(fields: dict[int, tuple[int, int]], mark: bytes) -> io.BytesIO:
+    def number(value: int, size: int) -> bytes:
+        return value.to_bytes(size, "little" if mark == b"II" else "big")
+
+    entries = (
+        number(tag, 2) + number(3, 2) + number(count, 4) + number(value, 2) + bytes(2)
+        for tag, (count, value) in fields.items()
+    )
+    return io.BytesIO(mark + number(42, 2) + number(8, 4) + number(len(fields), 2) + b"".join(entries))
+
+
+@pytest.mark.parametrize("mark", [b"II", b"MM"])
+@pytest.mark.parametrize(("packing", "exact"), [(1, True), (5, True), (7, False), (34925, False)])
+def test_numbers_of_either_order_are_read(mark: bytes, packing: int, exact: bool) -> None:
+    assert tiff.is_exact(_directory(GREY | {259: (1, packing)}, mark)) is exact
+
+
+def test_a_header_that_does_not_say_how_a_picture_lies_is_not_trusted() -> None:
+    assert tiff.is_exact(_directory(GREY, b"II"))
+    for lost in GREY:
+        assert not tiff.is_exact(_directory({tag: GREY[tag] for tag in GREY if tag != lost}, b"II"))
+    for odd in ({273: (2, 99)}, {279: (0, 45)}, {277: (1, 3)}, {258: (3, 8)}, {273: (0, 99), 279: (0, 45)}):
+        assert not tiff.is_exact(_directory(GREY | odd, b"II"))
+    whole = _directory(GREY, b"II").getvalue()
+    assert not any(tiff.is_exact(io.BytesIO(whole[:end])) for end in range(len(whole)))
 
 
 @pytest.mark.parametrize("content", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0+" + b"\xff" * 12])

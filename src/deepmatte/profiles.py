@@ -82,4 +82,5 @@ def fitting(icc: bytes | None, channels: int) -> bytes | None:
     if size % 4 == 0:
         return icc[:size]
     filled = icc[:size] + bytes(-size % 4)
-    return len(filled).to_bytes(4, "big") + filled[4:]
+    # Its checksum, bytes 84 to 99, is of the size as well; zeros say that there is none.
+    return len(filled).to_bytes(4, "big") + filled[4:84] + bytes(16) + filled[100:]

@@ -6,13 +6,20 @@ Tags and their numbers are those of TIFF 6.0, and of BigTIFF, whose numbers are 
 import io
 from typing import BinaryIO
 
-_COMPRESSION = 259
+_PACKING = 259
+# How a picture lies in the file: what a sound header says, whatever else is odd about it. Rows, columns, bits
+# of each channel, packing, what channels mean, how many there are.
+_LAYOUT = {256, 257, 258, _PACKING, 262, 277}
+_BITS, _CHANNELS = 258, 277
+# Where its parts are, and how long: strips, tiles.
+_PARTS = ((273, 279), (324, 325))
 # None, LZW, deflate (of Adobe and as it was before), PackBits: whose decoders find damage by themselves.
 _EXACT = (1, 5, 8, 32946, 32773)
 
 
 def is_exact(file: BinaryIO) -> bool:
-    """Return whether the first picture of a TIFF file is packed so that its damage is an error.
+    """Return whether the first picture of a TIFF file has a header that says how it lies there, and is packed
+    so that its damage is an error.
 
     Decoders of the other kinds, such as JPEG, only warn of it, as all of them do of odd headers.
     """
@@ -31,10 +38,14 @@ def is_exact(file: BinaryIO) -> bool:
         return False
     file.seek(start)
     count = number(file.read(8 if is_big else 2))
+    counts, values = {}, {}
     for _ in range(min(count, 0xFFFF)):
-        tag = file.read(entry)
-        if len(tag) < entry:
+        field = file.read(entry)
+        if len(field) < entry:
             return False
-        if number(tag[:2]) == _COMPRESSION:
-            return number(tag[4 + word : 6 + word]) in _EXACT  # a number of 16 bits
-    return True  # nothing is said: as in a file that is not packed
+        tag = number(field[:2])
+        counts[tag] = number(field[4 : 4 + word])
+        values[tag] = number(field[4 + word : 6 + word])  # of those that are asked for, 16 bits
+    has_parts = any(counts.get(where, 0) == counts.get(length, -1) > 0 for where, length in _PARTS)
+    is_sound = counts.keys() >= _LAYOUT and counts[_BITS] == values[_CHANNELS] and has_parts
+    return is_sound and values[_PACKING] in _EXACT
