@@ -65,7 +65,7 @@ def test_huge_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.Mo
     np.testing.assert_allclose(coarse.planes(image)[0][:, 8:34], 1, atol=0.03)
 
 
-@pytest.mark.parametrize(("cells", "scale"), [(239, 4), (100, 4), (80, 8), (20, 16), (1, 16)])
+@pytest.mark.parametrize(("cells", "scale"), [(239, 4), (100, 4), (80, 8), (10, 16), (1, 16)])
 def test_where_much_is_unknown_the_grid_is_coarser_still(
     monkeypatch: pytest.MonkeyPatch, cells: int, scale: int
 ) -> None:
@@ -79,6 +79,34 @@ def test_where_much_is_unknown_the_grid_is_coarser_still(
     np.testing.assert_allclose(planes[0][:, 46:69], 0, atol=0.05)
     window = image[:, 12:41, 20:61]  # starts where no cell does
     np.testing.assert_array_equal(made.planes(window, 12, 20), planes[:, 12:41, 20:61])
+
+
+@pytest.mark.parametrize("scale", [8, 16])
+def test_scribbles_thinner_than_a_coarse_cell_are_not_lost(
+    monkeypatch: pytest.MonkeyPatch, scale: int
+) -> None:
+    image, tri = _halves(96, 160)
+    tri[:] = UNKNOWN
+    tri[10:80, 26:36], tri[10:80, 121:131] = FOREGROUND, BACKGROUND
+    monkeypatch.setattr(guides, "_choose_scale", lambda tri: scale)
+    propagated = guides.survey(image, tri).planes(image)[0]
+    assert (propagated[:, 8:64] > 0.9).all()
+    assert (propagated[:, 96:152] < 0.1).all()
+
+
+def test_a_coarse_cell_of_both_kinds_is_of_none() -> None:
+    tri = np.full((16, 32), UNKNOWN, np.uint8)
+    tri[:4, :4], tri[4:8, 4:8], tri[8:12, 16:20], tri[4:8, 28:32] = (
+        FOREGROUND,
+        BACKGROUND,
+        FOREGROUND,
+        BACKGROUND,
+    )
+    foreground, background = guides._find_known(tri, 16)
+    np.testing.assert_array_equal((foreground, background), [[[0, 0]], [[0, 0]]])
+    foreground, background = guides._find_known(tri, 8)
+    np.testing.assert_array_equal(foreground, [[0, 0, 0, 0], [0, 0, 1, 0]])
+    np.testing.assert_array_equal(background, [[0, 0, 0, 1], [0, 0, 0, 0]])
 
 
 def test_likelihood_is_high_for_known_foreground_colours_only() -> None:

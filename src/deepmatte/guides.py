@@ -98,10 +98,7 @@ def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, F
     """
     small = reduce_by(image, scale)
     light = _reduce_light(image, scale)
-    is_foreground, is_background = (
-        (reduce_by((tri == kind).astype(np.float32), scale) == 1).astype(np.float32)
-        for kind in (trimap.FOREGROUND, trimap.BACKGROUND)
-    )
+    is_foreground, is_background = _find_known(tri, scale)
     distances = palette.measure_distances(small, is_foreground, is_background)
     hint, sureness = palette.judge(distances)
     rough = propagation.propagate(
@@ -114,10 +111,30 @@ def _choose_scale(tri: Bytes) -> int:
     """Return the side in pixels of the cells that alpha is propagated on: as small as memory allows."""
     if tri.shape[-2] * tri.shape[-1] <= FINE_CELLS * (SCALE // 2) ** 2:
         return SCALE // 2
-    scale, is_known = SCALE, reduce_by((tri != trimap.UNKNOWN).astype(np.float32), SCALE)
-    while (is_known < 1).sum(axis=(-2, -1)).max() > FINE_CELLS and scale < _COARSEST:
-        scale, is_known = 2 * scale, halve(is_known)
+    scale = SCALE
+    while scale < _COARSEST:
+        is_foreground, is_background = _find_known(tri, scale)
+        if (is_foreground + is_background == 0).sum(axis=(-2, -1)).max() <= FINE_CELLS:
+            break
+        scale *= 2
     return scale
+
+
+def _find_known(tri: Bytes, scale: int) -> tuple[Floats, Floats]:
+    """Return which scale × scale pixels are known foreground, and background: 1 or 0, (..., h, w) each.
+
+    Cells that are known as a whole; of those larger than SCALE any that hold such a cell of one kind and none
+    of the other, or scribbles, thinner than they are, would be lost.
+    """
+    foreground, background = (
+        (reduce_by((tri == kind).astype(np.float32), min(scale, SCALE)) == 1).astype(np.float32)
+        for kind in (trimap.FOREGROUND, trimap.BACKGROUND)
+    )
+    if scale <= SCALE:
+        return foreground, background
+    foreground, background = (reduce_by(part, scale // SCALE) > 0 for part in (foreground, background))
+    is_one = foreground != background
+    return (foreground & is_one).astype(np.float32), (background & is_one).astype(np.float32)
 
 
 def _reduce_light(image: Floats, scale: int) -> Floats:
