@@ -118,9 +118,9 @@ def test_processes_know_whether_they_agree(values: tuple[int, int], do: bool) ->
         def __init__(self) -> None:
             self.device = torch.device("cpu")
 
-        def mean(self, mine: torch.Tensor) -> torch.Tensor:
-            other = torch.tensor([values[1], values[1] ** 2], dtype=torch.float64)
-            return (mine + other) / 2
+        def _reduce(self, mine: torch.Tensor, how: str) -> torch.Tensor:
+            assert how == "max"
+            return torch.maximum(mine, torch.tensor([values[1], -values[1]], dtype=torch.float64))
 
     assert Two().agree(values[0]) is do
     assert Alone().agree(values[0])

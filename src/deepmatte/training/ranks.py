@@ -93,15 +93,19 @@ class Ranks(Alone):
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Return the mean over all processes."""
-        reduced = self._fabric.all_reduce(values.clone(), reduce_op="mean")  # works in place
-        assert isinstance(reduced, torch.Tensor)
-        return reduced
+        return self._reduce(values, "mean")
 
     def agree(self, value: float) -> bool:
         """Return whether all processes give the same value: the same answer to each of them."""
-        values = torch.tensor([value, value**2], dtype=torch.float64, device=self.device)
-        mean, mean_square = self.mean(values).tolist()
-        return bool(mean_square == mean**2)
+        # The largest value and the smallest: means would be rounded.
+        values = torch.tensor([value, -value], dtype=torch.float64, device=self.device)
+        largest, smallest = self._reduce(values, "max").tolist()
+        return bool(largest == -smallest)
+
+    def _reduce(self, values: torch.Tensor, how: str) -> torch.Tensor:
+        reduced = self._fabric.all_reduce(values.clone(), reduce_op=how)  # works in place
+        assert isinstance(reduced, torch.Tensor)
+        return reduced
 
     def close(self) -> None:
         """Take leave of the others, after whatever share returned has been let go."""
