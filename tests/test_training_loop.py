@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def test_other_errors_of_torch_are_not_taken_for_a_lack(
         loop.train("smoke", corpus, tmp_path / "run", workers=0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes do not begin as copies of this one")
 def test_a_process_that_the_system_ends_is_one_line(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

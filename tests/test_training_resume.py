@@ -1,6 +1,7 @@
 """Runs that are ended, and go on."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -98,6 +99,31 @@ def test_a_run_with_pauses_equals_one_without(
     assert max(sizes) == 20_000 < sum(sizes)
     one, other = (checkpoint.load(tmp_path / run)[1] for run in ("run", "whole"))
     assert all(_equal(*pair) for pair in zip(_flat(one), _flat(other), strict=True))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals end programs as on Unix")
+def test_a_signal_to_all_processes_of_a_run_ends_it_quietly(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "deepmatte",
+        "train",
+        "smoke",
+        "--corpus",
+        str(corpus),
+        "--steps",
+        "99999",
+    ]
+    command += ["--output", str(run), "--workers", "1", "--save-every", "0.0001", "--no-tensorboard"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    for _ in range(600):
+        if _steps(run) or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, [line for line in said.splitlines() if "%" not in line]) == (143, [])
 
 
 def test_a_run_goes_on_with_the_budget_it_had(corpus: Path, tmp_path: Path) -> None:

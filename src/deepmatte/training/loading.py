@@ -9,6 +9,7 @@ whole batches.
 import contextlib
 import itertools
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -125,7 +126,7 @@ def _draw_all(drawn: Any, keys: Iterable[Any], workers: int, is_read: bool) -> I
         batch_size=None,
         num_workers=workers,
         prefetch_factor=_AHEAD if workers else None,
-        worker_init_fn=_use_one_thread,
+        worker_init_fn=_begin_work,
         multiprocessing_context=_way_of_starting(is_read) if workers else None,
     )
     for answer in loader:
@@ -209,5 +210,12 @@ class Ahead:
         return item
 
 
-def _use_one_thread(worker: int) -> None:
+def _begin_work(worker: int) -> None:
+    """Settle a process that draws: one thread, and no end before that of the process it works for.
+
+    A terminal or a service tells all of them to end; the other one then sees to it.
+    """
     torch.set_num_threads(1)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)

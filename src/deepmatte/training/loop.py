@@ -40,8 +40,8 @@ def _lacks_in_one_line() -> Iterator[None]:
             raise
         raise MatteError(
             "the system has ended a process that draws samples, so the run stops; the last checkpoint is"
-            " kept: it lacked memory, or shared memory (in a container, docker run --shm-size 2g); use fewer"
-            " workers"
+            " kept: if it lacked memory, use fewer workers; if shared memory, give it more (in a container,"
+            " docker run --shm-size 2g)"
         ) from error
 
 
