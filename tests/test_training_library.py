@@ -113,6 +113,14 @@ def test_groups_are_drawn_by_their_shares(tmp_path: Path) -> None:
     assert abs(drawn.count("soft") / 2000 - 0.75) < 0.04
 
 
+def test_where_no_group_has_a_share_all_are_drawn(tmp_path: Path) -> None:
+    read, rng = library.read(write_corpus(tmp_path / "corpus")), np.random.default_rng(0)
+    none = dict.fromkeys(read.foregrounds, 0.0)
+    drawn = {id(read.draw_foreground(rng, none)) for _ in range(200)}
+    assert drawn == {id(read.draw_foreground(rng)) for _ in range(200)}
+    assert len(drawn) > 1
+
+
 def test_a_foreground_without_an_edge_is_passed_over(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path)
     for path in corpus.glob("foreground/soft/*.png"):

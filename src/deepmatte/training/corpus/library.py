@@ -82,13 +82,15 @@ class Library:
     def draw_foreground(self, rng: np.random.Generator, shares: dict[str, float] | None = None) -> Foreground:
         """Draw a foreground: a group, then one of its members.
 
-        shares: relative share of each group; those that are not named count 1 per hundred files.
+        shares: relative share of each group; those that are not named count 1 per hundred files, as all do
+        where none has a share.
         Raises BadInput where what is drawn cannot be read.
         """
         names = list(self.foregrounds)
-        weights = np.array(
-            [(shares or {}).get(name, len(self.foregrounds[name]) / 100) for name in names], np.float64
-        )
+        usual = {name: len(members) / 100 for name, members in self.foregrounds.items()}
+        weights = np.array([(shares or {}).get(name, usual[name]) for name in names], np.float64)
+        if not weights.any():
+            weights = np.array([usual[name] for name in names], np.float64)
         for _ in range(_PATIENCE):
             # A number in [0, 1) and the weights' running sum, as rng.choice does at a tenth of its price.
             at = np.searchsorted(weights.cumsum(), rng.random() * weights.sum(), side="right")
