@@ -9,7 +9,7 @@ from deepmatte import trimap
 from deepmatte.training import bands
 from deepmatte.training.bands import Bands, Side
 
-MIX = {"widest_band": 0.25, "one_sided_trimap": 0.01, "something_stays_known": 0.97}
+MIX = {"narrowest_band": 1, "widest_band": 0.25, "one_sided_trimap": 0.01, "something_stays_known": 0.97}
 EVEN = Side(reach=7.3, leaves=None, unevenness=0.0, field=np.zeros((2, 2), np.float32))
 
 
@@ -80,6 +80,15 @@ def test_unknown_bands_reach_as_wide_as_the_mix_says() -> None:
     widths = [(_paint(alpha, each)[5] == trimap.UNKNOWN).sum() for each in drawn]
     assert min(widths) <= 6
     assert 45 <= max(widths) <= 2 * 0.3 * 128 + 2 + 38  # two bands and, at times, a blob
+
+
+def test_no_band_is_narrower_than_the_mix_says() -> None:
+    for widest, most in ((0.25, 24), (0.01, 5)):  # the narrowest wins where the widest is narrower
+        drawn = list(_drawn(50, 96, narrowest_band=5, widest_band=widest, one_sided_trimap=0))
+        reaches = [side.reach for each in drawn for side in (each.foreground, each.background) if side]
+        assert len(reaches) == 100
+        assert 4.999 < min(reaches) <= max(reaches) < most + 0.001
+        assert min(reaches) < 5.5
 
 
 def test_foreground_is_known_only_where_it_may_be_marked() -> None:

@@ -133,21 +133,46 @@ def test_scenes_of_what_guides_know_nothing_of_need_not_be_clear(corpus: Library
             assert np.array_equal(scene.image, other.image)
 
 
-def test_some_scenes_show_things_in_meshes(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, draw = [], Library.draw_foreground
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Groups that each foreground is drawn from, in the order of drawing."""
+    groups, draw = [], Library.draw_foreground
 
     def note(library: Library, rng: np.random.Generator, shares: dict[str, float]) -> Foreground:
-        drawn.append(shares)
+        groups.append({group for group, share in shares.items() if share})
         return draw(library, rng, shares)
 
     monkeypatch.setattr(Library, "draw_foreground", note)
-    mix = Mix(groups=(("strands", 1.0),), second_foreground=0, clutter=0)
-    meshes = {"lace", "textiles", "shapes", "objects", "fringed_animals"}
-    for meshed, groups in ((0, {"strands"}), (1, meshes)):
+    return groups
+
+
+STRANDS = Mix(groups=(("strands", 1.0), ("glass", 0.0)), second_foreground=0, clutter=0)
+
+
+def test_some_scenes_show_things_in_meshes(corpus: Library, drawn: list[set[str]]) -> None:
+    scenes.fetch(None, corpus, STRANDS, replace(KIND, meshed=0), np.random.default_rng(3))
+    assert all(groups == {"strands"} for groups in drawn)
+    drawn.clear()
+    scenes.fetch(None, corpus, STRANDS, replace(KIND, meshed=1), np.random.default_rng(3))
+    meshes, held = drawn[::2], drawn[1::2]
+    assert len(meshes) == len(held) > 0
+    assert all(groups == {"textiles", "lace", "shapes"} for groups in meshes)
+    assert all(groups == {"objects", "fringed_animals", "strands", "shapes"} for groups in held)
+
+
+def test_half_of_the_parts_that_nobody_marked_are_things_that_are_carried(
+    corpus: Library, drawn: list[set[str]]
+) -> None:
+    seconds = []
+    for seed in range(24):
         drawn.clear()
-        scenes.fetch(None, corpus, mix, replace(KIND, meshed=meshed), np.random.default_rng(3))
-        assert {group for shares in drawn for group, share in shares.items() if share} == groups
-        assert len(drawn) >= 1 + meshed
+        scenes.fetch(None, corpus, STRANDS, replace(KIND, unmarked=1), np.random.default_rng(seed))
+        assert all(groups == {"strands"} for groups in drawn[::2])
+        assert len(set(map(frozenset, drawn[1::2]))) == 1
+        seconds.append(drawn[1] == {"strands"})
+        if not seconds[-1]:
+            assert drawn[1] == {"textiles", "shapes", "objects", "fringed_animals", "strands"}
+    assert 6 <= sum(seconds) <= 18
 
 
 def test_a_scene_that_is_kept_is_read_and_not_drawn(corpus: Library, tmp_path: Path) -> None:

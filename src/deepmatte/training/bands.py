@@ -45,14 +45,22 @@ class Bands:
 
 
 def draw(
-    size: int, rng: Rng, *, widest_band: float, one_sided_trimap: float, something_stays_known: float
+    size: int,
+    rng: Rng,
+    *,
+    narrowest_band: float,
+    widest_band: float,
+    one_sided_trimap: float,
+    something_stays_known: float,
 ) -> Bands:
-    """Draw bands for a sample of size × size pixels, log-uniform from 1 px to widest_band · size a side."""
+    """Draw bands for a sample of size × size pixels, log-uniform from narrowest_band, in pixels, to
+    widest_band · size, or the narrowest where that is more, a side.
+    """
 
     def draw_side() -> Side | None:
         if rng.random() < one_sided_trimap:
             return None
-        reach = noise.draw_log_uniform(1, widest_band * size, rng)
+        reach = noise.draw_log_uniform(narrowest_band, max(narrowest_band, widest_band * size), rng)
         leaves = rng.uniform(0.2, 0.95) if rng.random() < something_stays_known else None
         unevenness = rng.uniform(0, 1)
         return Side(reach, leaves, unevenness, noise.draw_smooth(size, rng.uniform(0.05, 0.5) * size, rng))

@@ -27,6 +27,7 @@ from deepmatte.training.views import View
 
 Rng = np.random.Generator
 T = TypeVar("T")
+Groups = tuple[tuple[str, float], ...]
 
 # A sample has at least this share of unknown pixels to learn from.
 _LEAST_UNKNOWN = 0.005
@@ -39,8 +40,10 @@ class Mix:
     """How often what is drawn. Probabilities unless stated."""
 
     # Relative share of each group of foregrounds; groups that are not named count 1 per hundred files.
-    groups: tuple[tuple[str, float], ...] = ()
+    groups: Groups = ()
     second_foreground: float = 0.3
+    # What second foregrounds are drawn from, as groups says; () for the same.
+    second_groups: Groups = ()
     # Of these: wholly unknown to the trimap, as a flag in a toy's hand that nobody marked.
     unmarked_second: float = 0.35
     borrowed_colours: float = 0.2
@@ -66,7 +69,8 @@ class Mix:
     jpeg: float = 0.3
     # Pixels of the sample per pixel of the foreground's file, log-uniform.
     scale: tuple[float, float] = (0.7, 2.2)
-    # Widest unknown band on each side as a share of the sample's side.
+    # Narrowest unknown band on each side in pixels, and widest as a share of the sample's side.
+    narrowest_band: float = 1.0
     widest_band: float = 0.25
     one_sided_trimap: float = 0.01
     # People mark what they are sure of: a band seldom swallows all of the foreground or background.
@@ -187,9 +191,11 @@ class _Subject:
 
 
 def _draw_subject(library: Library, mix: Mix, size: int, rng: Rng) -> _Subject:
-    first = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+    first = _view_foreground(_choose(library, mix.groups, rng), mix, size, rng)
+    second = None
     has_second = rng.random() < mix.second_foreground
-    second = _view_foreground(_choose(library, mix, rng), mix, size, rng) if has_second else None
+    if has_second:
+        second = _view_foreground(_choose(library, mix.second_groups or mix.groups, rng), mix, size, rng)
     is_unmarked = bool(has_second and rng.random() < mix.unmarked_second)
     borrowed = _view_background(library, rng) if rng.random() < mix.borrowed_colours else None
     veil = None
@@ -199,6 +205,7 @@ def _draw_subject(library: Library, mix: Mix, size: int, rng: Rng) -> _Subject:
     band = bands.draw(
         size,
         rng,
+        narrowest_band=mix.narrowest_band,
         widest_band=mix.widest_band,
         one_sided_trimap=mix.one_sided_trimap,
         something_stays_known=mix.something_stays_known,
@@ -272,8 +279,8 @@ def _merge(
     )
 
 
-def _choose(library: Library, mix: Mix, rng: Rng) -> Foreground:
-    return library.draw_foreground(rng, dict(mix.groups))
+def _choose(library: Library, groups: Groups, rng: Rng) -> Foreground:
+    return library.draw_foreground(rng, dict(groups))
 
 
 def _view_foreground(foreground: Foreground, mix: Mix, size: int, rng: Rng) -> View:
@@ -308,7 +315,7 @@ def _draw_backdrop(library: Library, mix: Mix, size: int, rng: Rng) -> _Backdrop
         field = noise.draw_smooth(size, rng.uniform(0.3, 1) * size, rng)
         collage = (_view_background(library, rng), field, rng.uniform(20, 200))
     if rng.random() < mix.clutter:
-        clutter = _view_foreground(_choose(library, mix, rng), mix, size, rng)
+        clutter = _view_foreground(_choose(library, mix.groups, rng), mix, size, rng)
     blur = noise.draw_log_uniform(0.5, 12, rng) if rng.random() < mix.background_blur else 0.0
     return _Backdrop(first, collage, clutter, blur)
 

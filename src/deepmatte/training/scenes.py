@@ -29,16 +29,19 @@ from deepmatte.framing import Window
 from deepmatte.guides import SCALE
 from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes, to_unit
 from deepmatte.training import composition
-from deepmatte.training.composition import Mix, Rng
+from deepmatte.training.composition import Groups, Mix, Rng
 from deepmatte.training.corpus.library import Library
 from deepmatte.training.shelf import Shelf
 
 _log = logging.getLogger("deepmatte")
 
 _TRIES = 20  # pictures drawn for one scene at most; where none will do, the best of them is taken
-# What baskets and veils are made of, and what they hold: of two foregrounds one is often solid.
-_MESHED = (
-    ("lace", 0.15), ("textiles", 0.3), ("shapes", 0.2), ("objects", 0.2), ("fringed_animals", 0.15),
+# What baskets and veils are made of, and what they hold.
+_MESHES = (("textiles", 0.55), ("lace", 0.15), ("shapes", 0.3))
+_HELD = (("objects", 0.4), ("fringed_animals", 0.25), ("strands", 0.15), ("shapes", 0.2))
+# What nobody marks, as a flag in a toy's hand: half of such parts, the others are like the first foreground.
+_CARRIED = (
+    ("textiles", 0.3), ("shapes", 0.3), ("objects", 0.25), ("fringed_animals", 0.1), ("strands", 0.05),
 )  # fmt: skip
 # What guides may get wrong there: they take what is seen through a hole for the mesh.
 _LOST = 0.35
@@ -222,15 +225,21 @@ def _choose_kind(mix: Mix, kind: Scenes, rng: Rng) -> tuple[Mix, Scenes]:
         mix = replace(mix, one_sided_trimap=0.5)
         kind = replace(kind, least_foreground=0, least_background=0, unknown=(kind.unknown[0], 1), hardest=1)
     elif of_kind < kind.one_sided + kind.unmarked:
-        mix = replace(mix, second_foreground=1, unmarked_second=1)
+        second = _only(mix, _CARRIED) if rng.random() < 0.5 else mix.second_groups
+        mix = replace(mix, second_foreground=1, second_groups=second, unmarked_second=1)
         kind = replace(kind, hardest=1)
     elif of_kind < kind.one_sided + kind.unmarked + kind.meshed:
-        others = tuple((group, 0.0) for group, _ in mix.groups)
-        mix = replace(mix, groups=others + _MESHED, second_foreground=1, unmarked_second=0)
+        meshes, held = _only(mix, _MESHES), _only(mix, _HELD)
+        mix = replace(mix, groups=meshes, second_foreground=1, second_groups=held, unmarked_second=0)
         kind = replace(kind, hardest=_LOST)
     elif rng.random() < kind.clear:
         kind = replace(kind, hardest=min(kind.hardest, _CLEAR))
     return mix, kind
+
+
+def _only(mix: Mix, groups: Groups) -> Groups:
+    """Return groups such that none is drawn that a mix names beside them."""
+    return tuple((name, 0.0) for name, _ in mix.groups) + groups
 
 
 def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> Scene:
