@@ -737,11 +737,17 @@ def test_an_interruption_leaves_no_file(
 def test_an_interruption_while_a_picture_is_written_is_raised(tmp_path: Path) -> None:
     """libvips tells its log of each picture that is done: a handler in Python would swallow it there."""
     pixels = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), np.uint8)  # takes half a second
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored where tests run in the background
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        images.write_image(tmp_path / "out.png", pixels)
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            images.write_image(tmp_path / "out.png", pixels)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
     assert not list(tmp_path.iterdir())
 
 
