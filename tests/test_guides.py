@@ -88,7 +88,9 @@ def test_scribbles_thinner_than_a_coarse_cell_are_not_lost(
     image, tri = _halves(96, 160)
     tri[:] = UNKNOWN
     tri[10:80, 26:36], tri[10:80, 121:131] = FOREGROUND, BACKGROUND
-    monkeypatch.setattr(guides, "_choose_scale", lambda tri: scale)
+    monkeypatch.setattr(
+        guides, "_choose_grid", lambda _, known: (scale, guides._merge_known(known, scale // guides.SCALE))
+    )
     propagated = guides.survey(image, tri).planes(image)[0]
     assert (propagated[:, 8:64] > 0.9).all()
     assert (propagated[:, 96:152] < 0.1).all()
@@ -102,9 +104,10 @@ def test_a_coarse_cell_of_both_kinds_is_of_none() -> None:
         FOREGROUND,
         BACKGROUND,
     )
-    foreground, background = guides._find_known(tri, 16)
+    known = guides._find_known(tri, guides.SCALE)
+    foreground, background = guides._merge_known(known, 4)
     np.testing.assert_array_equal((foreground, background), [[[0, 0]], [[0, 0]]])
-    foreground, background = guides._find_known(tri, 8)
+    foreground, background = guides._merge_known(known, 2)
     np.testing.assert_array_equal(foreground, [[0, 0, 0, 0], [0, 0, 1, 0]])
     np.testing.assert_array_equal(background, [[0, 0, 0, 1], [0, 0, 0, 0]])
 

@@ -92,13 +92,13 @@ def _see_lines(lines: Floats, scale: int, image: Floats, top: int, left: int) ->
     return propagation.apply_lines(fine, image)
 
 
-def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, Floats]:
+def _propagate(image: Floats, known: tuple[Floats, Floats], scale: int) -> tuple[Floats, Floats, Floats]:
     """Return the alpha (..., h, w) propagated on a grid of scale × scale pixels, its lines (..., 4, h, w),
-    and the distances (..., 2, h, w) that its hint is taken from.
+    and the distances (..., 2, h, w) that its hint is taken from. known: what _choose_grid returns.
     """
     small = reduce_by(image, scale)
     light = _reduce_light(image, scale)
-    is_foreground, is_background = _find_known(tri, scale)
+    is_foreground, is_background = known
     distances = palette.measure_distances(small, is_foreground, is_background)
     hint, sureness = palette.judge(distances)
     rough = propagation.propagate(
@@ -107,32 +107,34 @@ def _propagate(image: Floats, tri: Bytes, scale: int) -> tuple[Floats, Floats, F
     return rough, propagation.fit_lines(light, rough), distances
 
 
-def _choose_scale(tri: Bytes) -> int:
-    """Return the side in pixels of the cells that alpha is propagated on: as small as memory allows."""
+def _choose_grid(tri: Bytes, known: tuple[Floats, Floats]) -> tuple[int, tuple[Floats, Floats]]:
+    """Return the side in pixels of the cells that alpha is propagated on, as small as memory allows, and
+    which of them are known. known: the cells of SCALE pixels that are.
+    """
     if tri.shape[-2] * tri.shape[-1] <= FINE_CELLS * (SCALE // 2) ** 2:
-        return SCALE // 2
-    scale = SCALE
-    while scale < _COARSEST:
-        is_foreground, is_background = _find_known(tri, scale)
-        if (is_foreground + is_background == 0).sum(axis=(-2, -1)).max() <= FINE_CELLS:
-            break
+        return SCALE // 2, _find_known(tri, SCALE // 2)
+    scale, merged = SCALE, known
+    while scale < _COARSEST and (merged[0] + merged[1] == 0).sum(axis=(-2, -1)).max() > FINE_CELLS:
         scale *= 2
-    return scale
+        merged = _merge_known(known, scale // SCALE)
+    return scale, merged
 
 
 def _find_known(tri: Bytes, scale: int) -> tuple[Floats, Floats]:
-    """Return which scale × scale pixels are known foreground, and background: 1 or 0, (..., h, w) each.
-
-    Cells that are known as a whole; of those larger than SCALE any that hold such a cell of one kind and none
-    of the other, or scribbles, thinner than they are, would be lost.
-    """
+    """Return which scale × scale pixels are wholly foreground, and background: 1 or 0, (..., h, w) each."""
     foreground, background = (
-        (reduce_by((tri == kind).astype(np.float32), min(scale, SCALE)) == 1).astype(np.float32)
+        (reduce_by((tri == kind).astype(np.float32), scale) == 1).astype(np.float32)
         for kind in (trimap.FOREGROUND, trimap.BACKGROUND)
     )
-    if scale <= SCALE:
-        return foreground, background
-    foreground, background = (reduce_by(part, scale // SCALE) > 0 for part in (foreground, background))
+    return foreground, background
+
+
+def _merge_known(known: tuple[Floats, Floats], factor: int) -> tuple[Floats, Floats]:
+    """Return which factor × factor cells hold some that are known, all of one kind.
+
+    Were they to be known as a whole, scribbles, thinner than they are, would be lost.
+    """
+    foreground, background = (reduce_by(part, factor) > 0 for part in known)
     is_one = foreground != background
     return (foreground & is_one).astype(np.float32), (background & is_one).astype(np.float32)
 
@@ -151,13 +153,9 @@ def _reduce_light(image: Floats, scale: int) -> Floats:
 def survey(image: Floats, tri: Bytes) -> Guides:
     """Make the guides of a picture. image: (..., 3, H, W) in [0, 1]; tri: (..., H, W) in {0, 128, 255}."""
     small = reduce_by(image, SCALE)
-    share_foreground = reduce_by((tri == trimap.FOREGROUND).astype(np.float32), SCALE)
-    share_background = reduce_by((tri == trimap.BACKGROUND).astype(np.float32), SCALE)
-    is_foreground = (share_foreground == 1).astype(np.float32)
-    is_background = (share_background == 1).astype(np.float32)
-
-    scale = _choose_scale(tri)
-    rough, lines, distances = _propagate(image, tri, scale)
+    known = is_foreground, is_background = _find_known(tri, SCALE)
+    scale, merged = _choose_grid(tri, known)
+    rough, lines, distances = _propagate(image, merged, scale)
     if scale < SCALE:
         rough, distances = halve(rough), halve(distances)
     elif scale > SCALE:
