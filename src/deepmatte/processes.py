@@ -15,6 +15,8 @@ from typing import Generic, TypeVar
 Task = TypeVar("Task")
 Done = TypeVar("Done")
 
+# What services and closing terminals end programs by, of what the system has.
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _PATIENCE_S = 2.0  # for a process to end by itself
 
 
@@ -61,7 +63,9 @@ def _describe(exit_code: int | None) -> str:
 
 def _serve(work: Callable[[Task], Done], pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started us is told too, and ends us
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that half a file is cleared away
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: sys.exit(1))  # so that half a file is cleared away
     with contextlib.suppress(EOFError, ConnectionError):  # nobody is there any more
         while True:
             pipe.send(work(pipe.recv()))

@@ -63,14 +63,14 @@ def _ended_by_signals() -> Iterator[None]:
 
     Not where somebody handles or, as nohup does, ignores them.
     """
+    from deepmatte.processes import ENDING
 
     def end(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
 
     taken = []
     if threading.current_thread() is threading.main_thread():  # others may set none
-        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+        taken = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
     try:
         for number in taken:
             signal.signal(number, end)

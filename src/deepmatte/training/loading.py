@@ -20,6 +20,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from deepmatte.errors import MatteError
+from deepmatte.processes import ENDING
 from deepmatte.training import deck, shelf
 from deepmatte.training.batches import Batch, Batches, join
 from deepmatte.training.budget import Budget
@@ -216,6 +217,5 @@ def _begin_work(worker: int) -> None:
     A terminal or a service tells all of them to end; the other one then sees to it.
     """
     torch.set_num_threads(1)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
