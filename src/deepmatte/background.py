@@ -34,7 +34,12 @@ _HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.ASCII)
 
 def is_colour(text: str) -> bool:
     """Say whether a text names a colour."""
-    return text.lower() in COLOURS or bool(_HEX.fullmatch(text.lower()))
+    return bool(_HEX.fullmatch(_as_digits(text)))
+
+
+def _as_digits(text: str) -> str:
+    """Return the digits of a colour that is named, and whatever else a text says in small letters."""
+    return COLOURS.get(text.lower(), text.lower())
 
 
 def parse_colour(text: str) -> Floats:
@@ -42,8 +47,7 @@ def parse_colour(text: str) -> Floats:
 
     Raises BadInput for anything else.
     """
-    name = text.lower()
-    digits = COLOURS.get(name, name)
+    digits = _as_digits(text)
     if not _HEX.fullmatch(digits):
         names = ", ".join(COLOURS)
         raise BadInput(f"{text!r} is not a colour; expected #rgb, #rrggbb or one of {names}")

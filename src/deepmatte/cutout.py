@@ -70,9 +70,10 @@ class _Job:
             if isinstance(path, Path)
         }
         for path in self.targets():
-            if _place(path) in taken:
-                raise BadOutput(f"{show(path)} {taken[_place(path)]}; choose another name")
-            taken[_place(path)] = "is asked for twice"
+            place = _place(path)
+            if place in taken:
+                raise BadOutput(f"{show(path)} {taken[place]}; choose another name")
+            taken[place] = "is asked for twice"
 
     def targets(self) -> list[Path]:
         """Return the files to write."""

@@ -149,12 +149,11 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
                 return _decode_with_vips(kind, file, name, max_pixels)
             except pyvips.Error:
                 # It may have been no more than an odd header. libvips has moved the first one's place.
+                codec.forget_errors()
                 with open_source(path) as again:
                     if kind == "tiff" and tiff.is_exact(again):
-                        codec.forget_errors()
                         return _decode_with_vips(kind, again, name, max_pixels, fail_on="error")
                     if kind == "jpeg":
-                        codec.forget_errors()
                         tidied = io.BytesIO(jpeg.tidy(again.read()))
                         return _decode_with_vips(kind, tidied, name, max_pixels)
                 raise
