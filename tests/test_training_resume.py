@@ -138,6 +138,20 @@ def test_a_run_goes_on_with_the_budget_it_had(corpus: Path, tmp_path: Path) -> N
     assert loop.train("smoke", corpus, tmp_path / "minutes", workers=0, steps=3).minutes is None
 
 
+def test_a_run_goes_on_with_the_samples_it_had(corpus: Path, tmp_path: Path) -> None:
+    """Groups that are left out, batches in a step and the seed."""
+    kinds = {"without": ["soft"], "draws": 2, "seed": 5}
+    whole = loop.train("smoke", corpus, tmp_path / "whole", workers=0, steps=2, **kinds)
+    loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=2, pause_minutes=1e-9, **kinds)
+    state = loop.train("smoke", corpus, tmp_path / "run", workers=0)
+    assert (state.without, state.batches, state.seed) == (["soft"], 2, 5)
+    assert (state.step, state.samples, state.losses) == (2, whole.samples, whole.losses)
+    assert [len(list((tmp_path / "run" / "scenes").iterdir()))] == [1]
+    # unless others are given
+    state = loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=3, without=[], draws=1)
+    assert (state.without, state.batches, state.samples) == ([], 1, whole.samples + 2)
+
+
 def test_a_budget_in_minutes_ends_with_a_checkpoint(corpus: Path, tmp_path: Path) -> None:
     told: list[float] = []
     state = loop.train(

@@ -21,16 +21,16 @@ def _add_train(command: argparse.ArgumentParser) -> None:
         action="append",
         help="foregrounds and backgrounds, a folder or a packed one; may be given several times",
     )
-    add("--without", metavar="GROUP,...", type=names, default=[], help="leave out groups of the corpus")
+    add("--without", metavar="GROUP,...", type=names, help="leave out groups of the corpus")
     add("--output", metavar="RUN", required=True, help="the folder for checkpoints")
     budget = command.add_mutually_exclusive_group()
     budget.add_argument("--minutes", metavar="N", type=positive, help="stop after this time")
     budget.add_argument("--steps", metavar="N", type=whole_number, help="stop after this many steps")
     add("--pause-after", metavar="MINUTES", type=positive, help="leave the rest for --resume after this time")
-    add("--resume", action="store_true", help="go on from the last checkpoint in RUN")
+    add("--resume", action="store_true", help="go on from RUN's last checkpoint, as it began")
     add("--start", metavar="MODEL", help="begin with the weights of a model: a name, or an .onnx file")
     add("--seed", metavar="K", type=count, help="decides on weights and samples")
-    add("--batches", metavar="N", type=whole_number, default=1, help="batches in one step (default: 1)")
+    add("--batches", metavar="N", type=whole_number, help="batches in one step (default: 1)")
     add("--workers", metavar="N", type=count, default=2, help="processes that draw samples (default: 2)")
     add(
         "--evaluate", metavar="BENCHMARK", help="measure the model on a benchmark as it learns, keep the best"

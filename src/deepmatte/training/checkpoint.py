@@ -36,7 +36,8 @@ class State:
     measured, the latest last, each with its step, the share of the budget that was used, the benchmark's
     digest, and errors, means over the trimap sets and for each of the "sets"; code: version and
     revision of the program that ran last; corpora: fingerprints of what was trained on, the latest last;
-    steps, minutes: the budget, one of them.
+    steps, minutes: the budget, one of them; without: groups of the corpora that are left out; batches: of the
+    recipe's in one step of each process.
     """
 
     recipe: str
@@ -54,6 +55,8 @@ class State:
     corpora: list[str] = field(default_factory=list)
     steps: int | None = None
     minutes: float | None = None
+    without: list[str] = field(default_factory=list)
+    batches: int = 1
 
     def scores(self) -> dict[str, float]:
         """Return what was measured at this very step: trimap set and error → value."""

@@ -51,22 +51,23 @@ class Training:
         tensors = {name: part.state_dict() for name, part in modules.items()}
         checkpoint.save(run, self.state, tensors, which, part_bytes)
 
-    def resume(self, run: Path) -> None:
-        """Go on from a run's folder. Raises BadInput if it belongs to another recipe or seed,
-        or to a recipe of that name with other layers.
+    def resume(self, run: Path, seed: int | None = None) -> None:
+        """Go on from a run's folder, with the seed that it had.
+
+        Raises BadInput if it belongs to another recipe, to a recipe of that name with other layers, or to
+        another seed where one is given.
         """
         state, tensors = checkpoint.load(run)
         if state.recipe != self.recipe.name:
             raise BadInput(
                 f"{run} was trained by the recipe {state.recipe}, not {self.recipe.name}; use that one"
             )
-        if state.seed != self.recipe.seed:
-            raise BadInput(
-                f"{run} was trained with the seed {state.seed}, not {self.recipe.seed}; use that one"
-            )
+        if seed is not None and state.seed != seed:
+            raise BadInput(f"{run} was trained with the seed {state.seed}, not {seed}; use that one")
         for name in ("network", "average", "optimiser"):
             stored.restore(getattr(self, name), tensors, name, state.recipe)
         self.state = state
+        self.recipe = replace(self.recipe, seed=state.seed)
 
     def begin_with(self, start: Path) -> None:
         """Load initial weights: a model file of this network, or, for dim, a VGG-16 checkpoint (.pth).

@@ -51,13 +51,13 @@ def train(
     corpora: Path | Sequence[Path],
     output: Path,
     *,
-    without: Collection[str] = (),
+    without: Collection[str] | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     pause_minutes: float | None = None,
     seed: int | None = None,
     start: Path | None = None,
-    draws: int = 1,
+    draws: int | None = None,
     workers: int = 2,
     progress: Progress | None = None,
     upkeep: Upkeep | None = None,
@@ -65,11 +65,11 @@ def train(
     """Train a recipe on corpora into a run folder; goes on where the folder's last checkpoint ends.
 
     corpora: folders or packed ones, drawn from as one; without: their groups to leave out;
-    minutes: budget of wall time in all, earlier parts of the run counted in; steps: budget in steps; where
-    neither is given, the one that the run had before, or the recipe's; pause_minutes: leave the run for later
-    after so much time; seed: in place of the recipe's;
-    draws: how many of the recipe's batches each process learns from in one step;
+    minutes: budget of wall time in all, earlier parts of the run counted in; steps: budget in steps;
+    pause_minutes: leave the run for later after so much time; seed: in place of the recipe's;
+    draws: how many of the recipe's batches each process learns from in one step, 1 if not given;
     start: a model file to begin with instead of random weights; ignored where the run goes on.
+    Where without, draws, seed or the budget is not given, a run that goes on keeps what it had.
     Raises BadInput for an unknown recipe, an unreadable corpus, an unknown group, two budgets, a benchmark
     that is none, or a run of another recipe or seed; BadOutput where output cannot be made a folder;
     MatteError where a loss is no number, or memory too small.
@@ -78,18 +78,20 @@ def train(
     if minutes is not None and steps is not None:
         raise BadInput("both minutes and steps are given; expected one budget: leave one of them out")
     training = Training(_choose(recipe_name, seed), join())
-    _stand(training, output, start, minutes, steps)
+    _stand(training, output, start, seed, minutes, steps)
     ranks, state = training.ranks, training.state
+    state.without = state.without if without is None else sorted(without)
+    state.batches = draws or state.batches
     folders = [corpora] if isinstance(corpora, Path) else corpora
     note_corpora(state, folders)
     budget = Budget(training.recipe, state, state.minutes, pause_minutes)
-    mine = range(ranks.rank * draws, (ranks.rank + 1) * draws)
-    kept = output / checkpoint.SCENES / scenes.name(state.corpora[-1], sorted(without))
+    mine = range(ranks.rank * state.batches, (ranks.rank + 1) * state.batches)
+    kept = output / checkpoint.SCENES / scenes.name(state.corpora[-1], state.without)
     with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
         outputs.make_folder(output)
         if ranks.count == 1:  # else another process may be writing there
             outputs.remove_parts(output, kept)
-        read = library.read(*folders, without=without)
+        read = library.read(*folders, without=state.without)
         drawn = batches.Batches(read, training.recipe, draws=mine, folder=kept)
         loaded = loading.load(drawn, budget, workers, training.device)
         pace = Pace(state, ranks, since=began)
@@ -107,11 +109,16 @@ def train(
 
 
 def _stand(
-    training: Training, run: Path, start: Path | None, minutes: float | None, steps: int | None
+    training: Training,
+    run: Path,
+    start: Path | None,
+    seed: int | None,
+    minutes: float | None,
+    steps: int | None,
 ) -> None:
     """Bring a run to where it begins or goes on, and to its budget: where none is given, what it had."""
     if checkpoint.exists(run):
-        training.resume(run)
+        training.resume(run, seed)
     elif start is not None:
         training.begin_with(start)
     if not training.ranks.agree(training.state.step):
