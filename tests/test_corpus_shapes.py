@@ -13,6 +13,7 @@ from deepmatte.training.corpus.render.rendering import Assets
 from deepmatte.training.corpus.render.ribbons import Canvas
 from deepmatte.training.corpus.render.shapes.hulls import box, faceted, outlines, revolved, swept, view
 from deepmatte.training.corpus.render.shapes.letters import set_words, some_word, strokes
+from deepmatte.training.corpus.render.shapes.meshes import Wall, lines_of
 from deepmatte.training.corpus.render.shapes.objects import OBJECTS
 from deepmatte.training.corpus.render.shapes.perforations import CUTOUTS, grid, hole
 from deepmatte.training.corpus.render.shapes.plates import Plate, bent, render_plate
@@ -214,6 +215,38 @@ def test_structures_are_lines_in_space(make):
         assert np.isfinite(line).all()
         assert thickness > 0
         assert material in (0, 1, 2)
+
+
+@pytest.mark.parametrize("vessel", ["round", "box", "bowl"])
+def test_meshes_lie_on_their_wall(vessel):
+    wall = Wall(np.random.default_rng(3), vessel)
+    for name in ("expanded", "hexagons", "squares"):
+        places = np.concatenate(lines_of(wall, {"mesh": name, "aspect": 1.3}, 0.04))
+        across = np.hypot(places[:, 0], places[:, 2])
+        assert np.abs(places[:, 1]).max() == pytest.approx(wall.tall / 2)
+        assert across[places[:, 1] == -wall.tall / 2].min() >= 0.99 * wall.rim * wall.depth
+        assert across[places[:, 1] == wall.tall / 2].min() >= 0.99 * wall.foot * wall.depth
+        assert across.max() <= np.sqrt(2) * (max(wall.rim, wall.foot) + wall.belly)
+
+
+@pytest.mark.parametrize(("name", "nodes"), [("expanded", 1), ("hexagons", 2)])
+def test_neighbouring_wires_meet_at_their_joints(name, nodes):
+    """Each wire at half a pitch aside of where it began, with the next one that bends the other way."""
+    wall = Wall(np.random.default_rng(5), "round")
+    lines = lines_of(wall, {"mesh": name, "aspect": 1.0}, 0.06)
+    there, back = lines[0], lines[3]
+    assert np.allclose(lines[0][0], lines[1][0])
+    meet = np.linalg.norm(there - back, axis=1) < 1e-9
+    assert meet[:-1].reshape(-1, 4).sum(axis=1).tolist() == [nodes] * (len(meet) // 4)
+
+
+def test_a_mesh_of_squares_has_the_openings_that_were_asked_for_unless_they_are_too_many():
+    wall = Wall(np.random.default_rng(7), "round")
+    lines = lines_of(wall, {"mesh": "squares", "aspect": 2.0}, 0.05)
+    around, down = round(wall.girth / 0.05), round(wall.tall / 0.1)
+    assert len(lines) == around + down + 1
+    fine = lines_of(wall, {"mesh": "squares", "aspect": 1.0}, 0.0005)
+    assert sum(map(len, fine)) < 2 * 120_000
 
 
 @pytest.mark.parametrize("name", [*CUTOUTS])
