@@ -32,8 +32,8 @@ SMALL_SIDE_PX = 512  # scales up to this side are swept everywhere, larger ones 
 def estimate_foreground(image: AnyArray, alpha: AnyArray, exponent: float = LIGHT) -> Floats:
     """Return the foreground's own colours, (H, W, 3) float32 in [0, 1].
 
-    image: (H, W, 3); alpha: (H, W), 1 is wholly foreground; both uint8, uint16 or floats in [0, 1].
-    exponent: of light by value; 1 for a picture that was composed of values by the plain equation.
+    image: (H, W, 3); alpha: (H, W), 1 is wholly foreground; both uint8, uint16, bool or floats in
+    [0, 1]. exponent: of light by value; 1 for a picture that was composed of values by the plain equation.
     Where alpha is 1 the result is the image itself. Where alpha is 0 nothing can be known: there the
     colours of the foreground nearby go on, so that scaling or blurring the cutout brings in no fringe.
     Raises BadInput for other shapes and types, for floats outside [0, 1] and an exponent that is not finite

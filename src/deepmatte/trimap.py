@@ -195,8 +195,8 @@ def _depths(mask: Bools, most_px: int) -> Floats:
 def from_alpha(alpha: AnyArray, inner_px: float = 0, outer_px: float = 0) -> Bytes:
     """Make the trimap that a true alpha deserves: unknown wherever it is neither 0 nor 1.
 
-    alpha: (H, W), uint8, uint16 or floats in [0, 1]. inner_px, outer_px: how far the unknown region grows
-    into the foreground and into the background.
+    alpha: (H, W), uint8, uint16, bool or floats in [0, 1]. inner_px, outer_px: how far the unknown region
+    grows into the foreground and into the background.
     """
     unit = to_unit(one_channel(alpha, "alpha"))
     return _with_band(unit == 1, unit == 0, inner_px, outer_px)

@@ -38,7 +38,8 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         type=names,
         action="extend",
-        help="closed-form, knn, learning-based, large-kernel, random-walk or information-flow",
+        help="deepmatte, second-look, closed-form, knn, learning-based, large-kernel, random-walk or"
+        " information-flow",
     )
     add(
         "--against",

@@ -83,8 +83,8 @@ def _add_robustness(command: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         type=names,
         action="extend",
-        help="deepmatte (the default), closed-form, knn, learning-based, large-kernel, random-walk or"
-        " information-flow",
+        help="deepmatte (the default), second-look, closed-form, knn, learning-based, large-kernel,"
+        " random-walk or information-flow",
     )
     add("--predictions", type=_no_predictions, help=argparse.SUPPRESS)
     add(

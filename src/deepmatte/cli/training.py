@@ -28,7 +28,11 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     budget.add_argument("--steps", metavar="N", type=whole_number, help="stop after this many steps")
     add("--pause-after", metavar="MINUTES", type=positive, help="leave the rest for --resume after this time")
     add("--resume", action="store_true", help="go on from RUN's last checkpoint, as it began")
-    add("--start", metavar="MODEL", help="begin with the weights of a model: a name, or an .onnx file")
+    add(
+        "--start",
+        metavar="MODEL",
+        help="begin with the weights of a model: a name, or an .onnx file; for dim also a VGG-16 (.pth)",
+    )
     add("--seed", metavar="K", type=count, help="decides on weights and samples")
     add("--batches", metavar="N", type=whole_number, help="batches in one step (default: 1)")
     add("--workers", metavar="N", type=count, default=2, help="processes that draw samples (default: 2)")

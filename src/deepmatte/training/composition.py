@@ -2,8 +2,8 @@
 
 Every sample has a random generator of its own. What it decides, on the host, are a few numbers (what is seen
 of which picture, how much of what is done to it); the pixels follow from these by the same batched
-computation on any device. Pictures are float32 (B, C, S, S) in [0, 1]. The compositing equation, the guides
-and the order of planes are the light part's own, so training and use cannot differ.
+computation on any device. Pictures are float32 (B, C, S, S) in [0, 1]. The guides and the order of planes are
+the light part's own, so training and use cannot differ there.
 """
 
 import math
@@ -80,7 +80,8 @@ class Mix:
 @dataclass(frozen=True, eq=False)
 class Samples:
     """Training samples: image (B, 3, S, S), alpha (B, 1, S, S), trimap (B, S, S) uint8 of {0, 128, 255}; the
-    foreground and background (B, 3, S, S) whose clean composite the image was before it was degraded.
+    foreground and background (B, 3, S, S) that the image was mixed of, for a Mix as light, before it was
+    degraded.
     """
 
     image: Tensor

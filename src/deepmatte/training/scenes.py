@@ -6,7 +6,7 @@ its guides are made as in use, and samples are cut from it. That takes a second 
 scene is kept in a file and seen again.
 
 A scene is drawn anew, some times, until it is like what people bring: both sides are known somewhere, and the
-guides are not lost. Of what training draws at random a third is (docs/experiments.md). A few scenes are drawn
+guides are not lost. Of what training draws at random a third is (docs/experiments.md). Some scenes are drawn
 for what guides know nothing of: a trimap without a side, a part of the foreground that nobody marked, what is
 seen through a mesh.
 """

@@ -3,7 +3,7 @@
     deepmatte train dim_modern --corpus CORPUS --output runs/dim_modern --minutes 600
 
 Batch norm and He's initial values instead of ImageNet weights, so fc6 is the light one; composites with
-real-world augmentation; AdamW with warm-up and a cosine; L1, squared and Laplacian-pyramid losses beside the
+real-world augmentation; AdamW with warm-up and a cosine; L1 and Laplacian-pyramid losses beside the
 compositional one. Such recipes took the same networks from SAD 50 to 34 on Composition-1k (documented by
 mmagic for GCA, IndexNet and a plain ResNet-34).
 
