@@ -27,6 +27,7 @@ def test_there_are_kinds_in_every_group() -> None:
         "vapour",
         "glass",
         "shapes",
+        "meshes",
     }
 
 

@@ -156,7 +156,7 @@ def test_some_scenes_show_things_in_meshes(corpus: Library, drawn: list[set[str]
     scenes.fetch(None, corpus, STRANDS, replace(KIND, meshed=1), np.random.default_rng(3))
     meshes, held = drawn[::2], drawn[1::2]
     assert len(meshes) == len(held) > 0
-    assert all(groups == {"textiles", "lace", "shapes"} for groups in meshes)
+    assert all(groups == {"textiles", "lace", "shapes", "meshes"} for groups in meshes)
     assert all(groups == {"objects", "fringed_animals", "strands", "shapes"} for groups in held)
 
 

@@ -37,7 +37,7 @@ _log = logging.getLogger("deepmatte")
 
 _TRIES = 20  # pictures drawn for one scene at most; where none will do, the best of them is taken
 # What baskets and veils are made of, and what they hold.
-_MESHES = (("textiles", 0.55), ("lace", 0.15), ("shapes", 0.3))
+_MESHES = (("textiles", 0.4), ("lace", 0.1), ("shapes", 0.2), ("meshes", 0.3))
 _HELD = (("objects", 0.4), ("fringed_animals", 0.25), ("strands", 0.15), ("shapes", 0.2))
 # What nobody marks, as a flag in a toy's hand: half of such parts, the others are like the first foreground.
 _CARRIED = (

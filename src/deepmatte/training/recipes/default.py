@@ -24,7 +24,7 @@ _MIX = Mix(
         ("strands", 0.40), ("fringed_animals", 0.15), ("objects", 0.12), ("trees", 0.03), ("plants", 0.05),
         ("foliage", 0.07), ("smoke", 0.005), ("clouds", 0.003), ("lace", 0.05), ("cycles", 0.04),
         # What `deepmatte corpus render` draws besides strands and foliage.
-        ("textiles", 0.08), ("vapour", 0.02), ("glass", 0.02), ("shapes", 0.04),
+        ("textiles", 0.08), ("vapour", 0.02), ("glass", 0.02), ("shapes", 0.04), ("meshes", 0.02),
     ),
     second_foreground=0.15,
     unmarked_second=0.3,

@@ -20,7 +20,8 @@ _MIX = Mix(
         ("foliage", 0.08), ("treelines", 0.01), ("smoke", 0.015), ("clouds", 0.01), ("effects", 0.003),
         ("lace", 0.13), ("cycles", 0.08),
         # What `deepmatte corpus render` draws besides strands and foliage.
-        ("textiles", 0.10), ("vapour", 0.04), ("glass", 0.04), ("shapes", 0.10), ("blender", 0.08),
+        ("textiles", 0.10), ("vapour", 0.04), ("glass", 0.04), ("shapes", 0.10), ("meshes", 0.03),
+        ("blender", 0.08),
     )
 )  # fmt: skip
 

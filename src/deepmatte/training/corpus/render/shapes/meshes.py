@@ -155,5 +155,5 @@ def _shade(rng: Generator, places: Doubles, dirt: float) -> Doubles:
 
 
 SHAPE_MESHES = (
-    Kind("meshes", "shapes", meshes, "bins, trays, bowls and sieves of mesh, both walls of them", MESHES),
+    Kind("meshes", "meshes", meshes, "bins, trays, bowls and sieves of mesh, both walls of them", MESHES),
 )
