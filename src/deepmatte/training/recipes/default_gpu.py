@@ -2,7 +2,7 @@
 
 96 GFLOP per megapixel for 82, 4.2 million weights for 3.3; it begins with the answers of --start.
 
-    deepmatte corpus render all --count 1500 --output RENDERS
+    deepmatte corpus render all --count 1560 --output RENDERS
     deepmatte train default_gpu --start default --corpus CORPUS --corpus RENDERS --workers 15 --output RUN
 
 The GPU keeps the scenes in its memory (31 GB) and cuts the windows itself; processors draw the scenes, which
