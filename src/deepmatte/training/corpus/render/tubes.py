@@ -57,6 +57,19 @@ def tubes_of(lines: Sequence[Doubles], widths: Sequence[float], colours: Sequenc
     )
 
 
+def shade(places: Doubles, spots: Doubles, depth: float, dirt: float, own: Doubles | float = 1.0) -> Doubles:
+    """Return how bright each node is, (T,): own, less what falls on it.
+
+    places: (T, 3), of nodes; spots: (N, N), noise about nought, where dirt lies; depth, dirt: how much darker
+    the deepest is, and the dirtiest.
+    """
+    low, high = float(places[:, 2].min()), float(places[:, 2].max())
+    near = (places[:, 2] - low) / max(high - low, 1e-6)
+    cells = np.clip((places[:, :2] * len(spots)).astype(np.intp), 0, len(spots) - 1)
+    dirty = np.clip(0.5 + 0.5 * spots[cells[:, 1], cells[:, 0]], 0, 1)
+    return np.asarray(own * (1 - depth * (1 - near)) * (1 - dirt * dirty))
+
+
 def draw_tubes(canvas: Canvas, tubes: Tubes, finish: Finish, shade: Doubles | None = None) -> None:
     """Lay tubes over what is there. shade: (T,), how much light reaches each node."""
     tangents = tubes.tangents

@@ -24,7 +24,7 @@ from deepmatte.training.corpus.render.rendering import (
     pick,
 )
 from deepmatte.training.corpus.render.ribbons import Canvas
-from deepmatte.training.corpus.render.tubes import draw_tubes, some_camera, tubes_of
+from deepmatte.training.corpus.render.tubes import draw_tubes, shade, some_camera, tubes_of
 
 Doubles = NDArray[np.float64]
 
@@ -69,8 +69,11 @@ class Wall:
         """How long the rim is."""
         return 2 * np.pi * self.rim * (1 + self.depth) / 2
 
-    def at(self, share: Doubles, turn: Doubles) -> Doubles:
-        """Return places (K, 3) at shares of the height, 0 at the rim, and angles in radians."""
+    def at(self, share: Doubles | float, turn: Doubles | float) -> Doubles:
+        """Return places (K, 3) at shares of the height, 0 at the rim, and angles in radians; one may be the
+        same for all.
+        """
+        share, turn = (np.array(each) for each in np.broadcast_arrays(share, turn))
         if self.is_bowl:
             radius = self.foot + (self.rim - self.foot) * np.sqrt(np.clip(1 - share**2, 0, 1))
         else:
@@ -99,7 +102,11 @@ def meshes(rng: Generator, size: int, assets: Assets) -> Rendering:
         [material.read(spot[None])[0] for spot, (_, _, material) in zip(spots, lines, strict=True)],
     )
     canvas = Canvas(size)
-    draw_tubes(canvas, tubes, common.finish, _shade(rng, tubes.places, values["dirt"]))
+    # The far wall lies in the near one's shade.
+    spots = smooth_noise(rng, 40, 256)
+    draw_tubes(
+        canvas, tubes, common.finish, shade(tubes.places, spots, rng.uniform(0.1, 0.6), values["dirt"])
+    )
     return from_premultiplied(*canvas.reduce(), values)
 
 
@@ -115,8 +122,8 @@ def lines_of(wall: Wall, values: dict[str, Any], pitch: float) -> list[Doubles]:
     share = np.linspace(0, 1, down * _NODES + 1)
     if values["mesh"] == "squares":
         circle = np.linspace(0, 2 * np.pi, around * _NODES + 1)
-        hoops = [wall.at(np.full_like(circle, height), circle) for height in np.linspace(0, 1, down + 1)]
-        return hoops + [wall.at(share, np.full_like(share, turn)) for turn in turns]
+        hoops = [wall.at(height, circle) for height in np.linspace(0, 1, down + 1)]
+        return hoops + [wall.at(share, turn) for turn in turns]
     bend = np.resize(_BENDS[values["mesh"]], len(share)) * step / 2
     # Every other wire bends the other way, so that neighbours meet.
     return [wall.at(share, turn + side * bend) for turn in turns for side in (1, -1)]
@@ -126,12 +133,11 @@ def _trimmings(rng: Generator, wall: Wall, width: float) -> list[tuple[Doubles, 
     """Return the rim, the foot and perhaps a handle of a vessel, and how wide they are."""
     circle = np.linspace(0, 2 * np.pi, 161)
     out = [
-        (wall.at(np.full_like(circle, height), circle), max(rng.uniform(0.01, 0.05), 1.2 * width))
+        (wall.at(height, circle), max(rng.uniform(0.01, 0.05), 1.2 * width))
         for height in ((0.0,) if wall.is_bowl else (0.0, 1.0))
     ]
     if rng.random() < 0.3:  # a seam
-        share = np.linspace(0, 1, 21)
-        out.append((wall.at(share, np.full_like(share, rng.uniform(0, 2 * np.pi))), 2.5 * width))
+        out.append((wall.at(np.linspace(0, 1, 21), rng.uniform(0, 2 * np.pi)), 2.5 * width))
     if wall.is_bowl and rng.random() < 0.7:  # a sieve's handle
         along = np.linspace(wall.rim, wall.rim * rng.uniform(2, 3), 21)
         for side in (-1, 1):
@@ -143,15 +149,6 @@ def _trimmings(rng: Generator, wall: Wall, width: float) -> list[tuple[Doubles, 
         arch = [wall.rim * np.cos(turn), -wall.tall / 2 - high * np.sin(turn), 0 * turn]
         out.append((np.stack(arch, axis=1), 0.015))
     return out
-
-
-def _shade(rng: Generator, places: Doubles, dirt: float) -> Doubles:
-    """Return how bright each node is, (T,): the far wall lies in the near one's shade, and dirt is dark."""
-    depth = places[:, 2]
-    near = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-6)
-    cells = np.clip((places[:, :2] * 256).astype(np.intp), 0, 255)
-    spots = np.clip(0.5 + 0.5 * smooth_noise(rng, 40, 256)[cells[:, 1], cells[:, 0]], 0, 1)
-    return np.asarray((1 - rng.uniform(0.1, 0.6) * (1 - near)) * (1 - dirt * spots))
 
 
 SHAPE_MESHES = (

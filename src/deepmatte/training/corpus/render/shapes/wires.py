@@ -21,7 +21,7 @@ from deepmatte.training.corpus.render.rendering import (
 )
 from deepmatte.training.corpus.render.ribbons import Canvas
 from deepmatte.training.corpus.render.shapes.scaffolds import STRUCTURES
-from deepmatte.training.corpus.render.tubes import Camera, Tubes, draw_tubes, some_camera, tubes_of
+from deepmatte.training.corpus.render.tubes import Camera, Tubes, draw_tubes, shade, some_camera, tubes_of
 
 Doubles = NDArray[np.float64]
 
@@ -52,8 +52,7 @@ def wires(rng: Generator, size: int, assets: Assets) -> Rendering:
     canvas = Canvas(size)
     # All are drawn at once, so that they pass over and under each other; the first material's gloss serves.
     tubes = _tubes(rng, parts, camera, values, (common, other, third))
-    shade = _shade(rng, tubes, values["dirt"])
-    draw_tubes(canvas, tubes, common.finish, shade)
+    draw_tubes(canvas, tubes, common.finish, _shade(rng, tubes, values["dirt"]))
     return from_premultiplied(*canvas.reduce(), values)
 
 
@@ -83,15 +82,10 @@ def _tubes(
 
 
 def _shade(rng: Generator, tubes: Tubes, dirt: float) -> Doubles:
-    """Return how bright each node is: what lies deeper, and what is dirty, is darker."""
-    depth = tubes.places[:, 2]
-    low, high = float(depth.min()), float(depth.max())
-    near = (depth - low) / max(high - low, 1e-6)
-    along = smooth_noise(rng, 40, 256)
-    cells = np.clip((tubes.places[:, :2] * 256).astype(np.intp), 0, 255)
-    spots = np.clip(0.5 + 0.5 * along[cells[:, 1], cells[:, 0]], 0, 1)
+    """Return how bright each node is: no two wires alike; what lies deeper, and what is dirty, is darker."""
+    spots = smooth_noise(rng, 40, 256)
     own = rng.uniform(0.85, 1.1, int(tubes.line.max()) + 1)[tubes.line]
-    return np.asarray(own * (1 - rng.uniform(0.1, 0.45) * (1 - near)) * (1 - dirt * spots))
+    return shade(tubes.places, spots, rng.uniform(0.1, 0.45), dirt, own)
 
 
 SHAPE_WIRES = (Kind("wires", "shapes", wires, "cables, fences, wheels, baskets and other wire", WIRES),)
