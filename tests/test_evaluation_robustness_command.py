@@ -145,6 +145,7 @@ def test_distances_are_read_as_they_are_written(text: str, expected: list[int]) 
 
 def test_the_command_line_knows_what_the_library_knows() -> None:
     assert (command.GRADED, command.ONE_SIDED) == (changes.GRADED, changes.ONE_SIDED)
+    assert command.METHODS == methods.NAMES
     parser = argparse.ArgumentParser()
     command.COMMANDS[0].add(parser)
     assert parser.parse_args(["d", "--output", "o"]).distances == list(changes.PAPER_DISTANCES)

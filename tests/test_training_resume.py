@@ -146,7 +146,7 @@ def test_a_run_goes_on_with_the_samples_it_had(corpus: Path, tmp_path: Path) -> 
     state = loop.train("smoke", corpus, tmp_path / "run", workers=0)
     assert (state.without, state.batches, state.seed) == (["soft"], 2, 5)
     assert (state.step, state.samples, state.losses) == (2, whole.samples, whole.losses)
-    assert [len(list((tmp_path / "run" / "scenes").iterdir()))] == [1]
+    assert len(list((tmp_path / "run" / "scenes").iterdir())) == 1
     # unless others are given
     state = loop.train("smoke", corpus, tmp_path / "run", workers=0, steps=3, without=[], draws=1)
     assert (state.without, state.batches, state.samples) == ([], 1, whole.samples + 2)

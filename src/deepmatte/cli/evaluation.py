@@ -22,6 +22,12 @@ from deepmatte.cli.console import (
 from deepmatte.errors import BadInput
 from deepmatte.outputs import check_target, show
 
+# Named here too, for --help loads nothing of the evaluation.
+METHODS = (
+    "deepmatte", "second-look", "closed-form", "knn", "learning-based", "large-kernel", "random-walk",
+    "information-flow",
+)  # fmt: skip
+
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
@@ -38,8 +44,7 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         type=names,
         action="extend",
-        help="deepmatte, second-look, closed-form, knn, learning-based, large-kernel, random-walk or"
-        " information-flow",
+        help=f"of {', '.join(METHODS)}",
     )
     add(
         "--against",

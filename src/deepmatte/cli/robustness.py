@@ -19,6 +19,7 @@ from deepmatte.cli.console import (
     say,
     whole_number,
 )
+from deepmatte.cli.evaluation import METHODS
 from deepmatte.errors import BadInput
 
 # Named here too, for --help loads nothing of the evaluation.
@@ -83,8 +84,7 @@ def _add_robustness(command: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         type=names,
         action="extend",
-        help="deepmatte (the default), second-look, closed-form, knn, learning-based, large-kernel,"
-        " random-walk or information-flow",
+        help=f"of {', '.join(METHODS)} (default: {METHODS[0]})",
     )
     add("--predictions", type=_no_predictions, help=argparse.SUPPRESS)
     add(

@@ -81,7 +81,7 @@ def train(
     _stand(training, output, start, seed, minutes, steps)
     ranks, state = training.ranks, training.state
     state.without = state.without if without is None else sorted(without)
-    state.batches = draws or state.batches
+    state.batches = state.batches if draws is None else draws
     folders = [corpora] if isinstance(corpora, Path) else corpora
     note_corpora(state, folders)
     budget = Budget(training.recipe, state, state.minutes, pause_minutes)
