@@ -424,3 +424,12 @@ def test_progress_names_the_steps_in_order(folder: Path) -> None:
     steps = list(dict.fromkeys(step for step, _ in told))
     assert steps == ["reading", "finding alpha", "cleaning colours", "writing"]
     assert all(0 <= share <= 1 for _, share in told)
+
+
+@pytest.mark.parametrize("part", ["photo.png", "trimap.png"])
+def test_a_file_that_is_read_is_never_replaced_by_another_of_its_paths(folder: Path, part: str) -> None:
+    (folder / "other.png").hardlink_to(folder / part)
+    before = (folder / part).read_bytes()
+    with pytest.raises(BadOutput, match=r"other.png is also read"):
+        run(folder, output_path=folder / "other.png", overwrite=True)
+    assert (folder / part).read_bytes() == before

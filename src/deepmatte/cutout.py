@@ -65,15 +65,16 @@ class _Job:
         if isinstance(self.background, str):
             backgrounds.parse_colour(self.background)
         taken = {
-            _place(path): "is also read: results never replace what they are made from"
+            place: "is also read: results never replace what they are made from"
             for path in (self.image, self.trimap, self.mask, self.background)
             if isinstance(path, Path)
+            for place in _places(path)
         }
         for path in self.targets():
-            place = _place(path)
-            if place in taken:
+            places = _places(path)
+            for place in places & taken.keys():
                 raise BadOutput(f"{show(path)} {taken[place]}; choose another name")
-            taken[place] = "is asked for twice"
+            taken |= dict.fromkeys(places, "is asked for twice")
 
     def targets(self) -> list[Path]:
         """Return the files to write."""
@@ -139,12 +140,21 @@ def _path(path: AnyPath | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _place(path: Path) -> str:
-    """Return where a path leads, also where it cannot be used, which whoever opens it says."""
+def _places(path: Path) -> set[object]:
+    """Return what tells a file from others: where its path leads, and which file of the disk is there now.
+
+    One file has several paths where a folder is mounted twice, and where capitals make no difference. A path
+    that cannot be used has itself alone; whoever opens it says so.
+    """
     try:
-        return os.path.realpath(path)
+        place = os.path.realpath(path)
     except ValueError:  # no file has a name like that
-        return os.fspath(path)
+        return {os.fspath(path)}
+    try:
+        found = os.stat(place)
+    except OSError:
+        return {place}
+    return {place, (found.st_dev, found.st_ino)}
 
 
 def _background(background: AnyPath | None) -> Path | str | None:
