@@ -66,3 +66,10 @@ def test_any_bytes_come_to_an_end() -> None:
     for _ in range(300):
         content = b"\xff\xd8" + rng.choice([0, 1, 0xC0, 0xDA, 0xE0, 0xFF], 60).astype(np.uint8).tobytes()
         assert len(jpeg.tidy(content)) <= len(content) + 2
+
+
+def test_a_file_that_is_cut_off_within_its_scans_header_stays_so() -> None:
+    content = _encoded()
+    start = content.index(b"\xff\xda")
+    for length in range(start, start + 14):
+        assert content.startswith(jpeg.tidy(content[:length])[: length - 3])

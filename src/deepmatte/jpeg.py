@@ -33,8 +33,9 @@ def tidy(content: bytes) -> bytes:
         if marker in _SEQUENTIAL and len(segment) > _COMPONENTS:
             is_sequential, components = True, segment[_COMPONENTS]
         if marker == _START_OF_SCAN:
-            holds_all = is_sequential and components == segment[_SCANNED]
-            if is_sequential:
+            is_whole = len(segment) > _SCANNED
+            holds_all = is_sequential and is_whole and components == segment[_SCANNED]
+            if is_sequential and is_whole:
                 segment[-3:] = b"\x00\x3f\x00"
             return bytes(kept + segment) + content[end:] + (_END if holds_all else b"")
         kept += segment
