@@ -30,3 +30,8 @@ class Failure(Exception):
 )
 def test_an_error_is_one_line_that_can_be_printed(detail: str, said: str) -> None:
     assert codec.explain(Failure(detail)) == said
+
+
+def test_lack_of_memory_is_no_damage() -> None:
+    with pytest.raises(MemoryError):
+        codec.explain(Failure("vips_tracked: out of memory -- size == 231MB\n"))

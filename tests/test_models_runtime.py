@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +203,45 @@ assert not any("telemetry" in module and "ovc" not in module for module in sys.m
         environment.pop(cache, None)
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["tiny.onnx"]
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_windows_that_a_model_cannot_take_are_a_plain_error(name: str) -> None:
+    session = runtime.open_session(tiny_model(), "f32", name)
+    with pytest.raises(ModelUnavailable, match="cannot run the model") as error:
+        session.run(np.zeros((3, 12, 20), np.float32), np.zeros((2, 5, 5), np.float32))
+    assert "\n" not in str(error.value)
+
+
+def test_lack_of_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Request:
+        def infer(self, *_: object, **__: object) -> None:
+            raise RuntimeError("[CPU] can't alloc 1000000 bytes")
+
+    if "openvino" not in RUNTIMES:
+        pytest.skip("needs OpenVINO")
+    session = runtime.open_session(tiny_model(), "f32", "openvino")
+    monkeypatch.setattr(session, "_request", Request())
+    with pytest.raises(MemoryError):
+        session.run(*inputs(12, 20))
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_a_runtime_that_cannot_be_loaded_says_what_to_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ImportError("libtbb.so.12: cannot open\nshared object file")
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(
+        ModelUnavailable, match=rf"{name} is installed but cannot be loaded \(libtbb"
+    ) as error:
+        runtime.open_session(tiny_model(metadata="of its own"), runtime=name)
+    assert "\n" not in str(error.value)
+
+
+def test_threads_that_ask_at_once_get_one_session() -> None:
+    content = tiny_model(metadata="for threads")
+    with ThreadPoolExecutor(4) as pool:
+        sessions = list(pool.map(lambda _: runtime.open_session(content), range(4)))
+    assert len({id(session) for session in sessions}) == 1

@@ -44,10 +44,12 @@ def forget_errors() -> None:
 
 
 def explain(error: Exception) -> str:
-    """Return why something failed, in one line that can be printed."""
+    """Return why something failed, in one line that can be printed. Raises MemoryError if it is that."""
     forget_errors()  # a text that is not UTF-8 would spoil the next error as well
     said = [line.strip() for line in str(getattr(error, "detail", "")).splitlines() if line.strip()]
     cause = [line for line in said if line.startswith("system error: ")]  # such as a full disk
+    if any("out of memory" in line for line in said):
+        raise MemoryError from error
     text = (cause or said or ["no reason given"])[0].removeprefix("system error: ")
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:160]
 

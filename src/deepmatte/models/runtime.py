@@ -23,6 +23,11 @@ from deepmatte.pixels import Floats
 PRECISIONS = ("auto", "f32", "bf16")
 RUNTIMES = ("auto", "openvino", "onnxruntime")
 
+_DAMAGED = "cannot use the model, it may be damaged: export it anew"
+_FAILED = "cannot run the model, its stride may be wrong: export it anew"
+_OUT_OF_MEMORY = ("out of memory", "can't alloc", "bad_alloc", "bad allocation", "failed to allocate")
+_opening = threading.Lock()
+
 
 class Session(Protocol):
     """Anything that turns the planes and fields of one window into an alpha."""
@@ -50,7 +55,8 @@ def open_session(
             f'there is no precision "{precision}" with runtime "{runtime}"; expected one of'
             f" {', '.join(PRECISIONS)} and one of {', '.join(RUNTIMES)}"
         )
-    session = _open(model_bytes, precision, _chosen(runtime))
+    with _opening:  # or threads that ask at once would get one each
+        session = _open(model_bytes, precision, _chosen(runtime))
     if counts not in (None, session.counts):
         raise ModelUnavailable(
             f"the model takes {session.counts} planes and fields but describes {counts}: export it anew"
@@ -75,10 +81,8 @@ class _OpenVino:
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": precision,
         }
-        try:
+        with _told("OpenVINO", _DAMAGED):
             compiled = core.compile_model(core.read_model(model_bytes), "CPU", settings)
-        except RuntimeError as error:
-            raise _unusable("OpenVINO", error) from error
         self.counts = _counts(
             {port.get_any_name(): [_length(side) for side in port.partial_shape] for port in compiled.inputs},
             [port.get_any_name() for port in compiled.outputs],
@@ -90,7 +94,8 @@ class _OpenVino:
         """See Session."""
         feeds = _feeds(planes, fields, self.counts)
         with self._lock:  # a request holds its buffers: one picture at a time
-            self._request.infer(feeds, share_inputs=True)
+            with _told("OpenVINO", _FAILED):
+                self._request.infer(feeds, share_inputs=True)
             alpha: Floats = self._request.get_output_tensor(0).data[0, 0].copy()
         return alpha
 
@@ -110,10 +115,8 @@ class _OnnxRuntime:
         providers: list[Any] = ["CPUExecutionProvider"]
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": 0}))
-        try:
+        with _told("ONNX Runtime", _DAMAGED):
             self._session = onnxruntime.InferenceSession(model_bytes, options, providers=providers)
-        except Exception as error:  # its errors have no other common base
-            raise _unusable("ONNX Runtime", error) from error
         if len(self._session.get_providers()) < len(providers):
             raise ModelUnavailable(
                 "this ONNX Runtime is built for CUDA but cannot use it: mend the driver,"
@@ -127,7 +130,8 @@ class _OnnxRuntime:
     def run(self, planes: Floats, fields: Floats) -> Floats:
         """See Session."""
         feeds = _feeds(planes, fields, self.counts)
-        alpha: Floats = self._session.run(["alpha"], feeds)[0][0, 0]
+        with _told("ONNX Runtime", _FAILED):
+            alpha: Floats = self._session.run(["alpha"], feeds)[0][0, 0]
         return alpha
 
 
@@ -149,13 +153,24 @@ def _chosen(runtime: str) -> str:
 def _import_openvino() -> Any:
     """Import OpenVINO without its statistics: importing it would otherwise write to ~/intel and call home."""
     with _hidden("openvino_telemetry"):
-        return importlib.import_module("openvino")
+        return _import("openvino")
 
 
 def _import_onnxruntime() -> Any:
     """Import ONNX Runtime without its statistics, which would otherwise write to ~/.cache and call home."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    return importlib.import_module("onnxruntime")
+    return _import("onnxruntime")
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        reason = _one_line(error)
+        raise ModelUnavailable(
+            f'{name} is installed but cannot be loaded ({reason}): "pip install --force-reinstall {name}",'
+            " or choose another runtime"
+        ) from error
 
 
 @contextmanager
@@ -198,7 +213,16 @@ def _feeds(planes: Floats, fields: Floats, counts: tuple[int, int]) -> dict[str,
     return {"planes": np.ascontiguousarray(planes)[None], "fields": np.ascontiguousarray(fields)[None]}
 
 
-def _unusable(runtime: str, error: Exception) -> ModelUnavailable:
-    """Return the error for a model that a runtime refuses, on one line."""
-    reason = " ".join(str(error).split())[:200]
-    return ModelUnavailable(f"{runtime} cannot use the model, it may be damaged: export it anew ({reason})")
+@contextmanager
+def _told(runtime: str, complaint: str) -> Iterator[None]:
+    """Turn what a runtime raises, whose errors have no common base, into one line, or into MemoryError."""
+    try:
+        yield
+    except Exception as error:
+        if any(sign in str(error).lower() for sign in _OUT_OF_MEMORY):
+            raise MemoryError from error
+        raise ModelUnavailable(f"{runtime} {complaint} ({_one_line(error)})") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
