@@ -425,3 +425,19 @@ def test_a_reader_that_has_gone_is_no_traceback() -> None:
         assert process.stderr
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("redirect", ["2>&-", "2> /dev/full"])
+def test_work_counts_where_nothing_can_be_said_of_it(folder: Path, redirect: str) -> None:
+    if "full" in redirect and not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    images.write_image(
+        folder / "known.png",
+        np.where(np.arange(34) < 10, 255, 0).repeat(21).reshape(34, 21).T.astype(np.uint8),
+    )
+    done = _run("['cut', 'photo.png', '--trimap', 'known.png', '--json']", redirect)
+    assert json.loads(done.stdout)["notes"]
+    assert done.returncode == 0
+    done = _run("['cut', 'gone.png', '--trimap', 'known.png', '--json']", redirect)
+    assert done.stdout == ""
+    assert done.returncode == 1

@@ -7,13 +7,14 @@ said in one line; 2: wrong use; 130: interrupted; 143, 129: ended by SIGTERM, by
 import argparse
 import contextlib
 import io
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 
 from deepmatte.cli import benchmark, corpus, cutout, evaluation, robustness, study, training
-from deepmatte.cli.console import add_commands, drop_output, flush, name_flags
+from deepmatte.cli.console import add_commands, drop, flush, name_flags, remark
 from deepmatte.errors import MatteError
 from deepmatte.version import __version__
 
@@ -31,6 +32,8 @@ _COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code. Wrong use and --help end in SystemExit, as argparse does."""
     parser = _parser()
+    if sys.stderr is None:  # closed by whoever started this; what is said there must not go to stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as Python runs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names may hold what a terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
@@ -48,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _fail("not enough memory for a picture of this size; try a smaller one")
     except BrokenPipeError:  # whoever read our output has gone; nothing more can be said to them
-        drop_output()
+        drop(sys.stdout)
         return 1
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
@@ -82,7 +85,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _fail(message: str) -> int:
     """Say what is wrong in one line."""
-    print("deepmatte:", " ".join(name_flags(message).splitlines()), file=sys.stderr)
+    remark(" ".join(name_flags(message).splitlines()))
     return 1
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic as _now
-from typing import Any
+from typing import Any, TextIO
 
 from deepmatte.errors import BadInput, MatteError
 
@@ -21,6 +21,7 @@ _FLAGS = {
     "or allow overwriting": "or add --overwrite",
     "band_px is given without": "--band is given without",
     "make band_px smaller": "make --band smaller",
+    "make band_px larger": "make --band larger",
 }
 _PATIENCE_S = 1.0  # what takes longer gets a progress bar
 
@@ -171,6 +172,14 @@ def say(text: object) -> None:
         print(text)
 
 
+def remark(*words: object) -> None:
+    """Say something beside the results, on stderr. Where that cannot be, the work counts all the same."""
+    try:
+        print("deepmatte:", *words, file=sys.stderr)
+    except OSError:
+        drop(sys.stderr)
+
+
 def flush() -> None:
     """Have printed what was printed. Raises MatteError where it cannot be told."""
     if sys.stdout is not None:  # closed by whoever started this
@@ -185,13 +194,13 @@ def _telling() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        drop_output()
+        drop(sys.stdout)
         raise MatteError(f"what was done is done, but it cannot be told: {error.strerror}") from error
 
 
-def drop_output() -> None:
-    """Let what is left in the output's buffer go nowhere, or Python would try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def drop(stream: TextIO) -> None:
+    """Let what is left in a stream's buffer go nowhere, or Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def chosen_options(arguments: argparse.Namespace) -> Any:

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import dataclasses
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from deepmatte.cli.console import (
     positive,
     print_json,
     progress_bar,
+    remark,
     say,
     whole_number,
 )
@@ -44,7 +44,7 @@ def _resumable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("deepmatte: stopped; run the same command again to go on", file=sys.stderr)
+        remark("stopped; run the same command again to go on")
         raise
 
 
@@ -67,7 +67,7 @@ def _check(arguments: argparse.Namespace) -> int:
         for finding in findings:
             say(f"{'' if finding.is_fault else 'note: '}{', '.join(finding.files)}: {finding.message}")
     notes = len(findings) - faults
-    print(f"deepmatte: {arguments.corpus}: faults: {faults}, notes: {notes}", file=sys.stderr)
+    remark(f"{arguments.corpus}: faults: {faults}, notes: {notes}")
     return 1 if faults or (arguments.strict and notes) else 0
 
 
@@ -116,7 +116,7 @@ def _import(arguments: argparse.Namespace) -> int:
                 progress=progress,
             )
         for note in (*intake.doubles, *intake.notes):
-            print("deepmatte: note:", note, file=sys.stderr)
+            remark("note:", note)
         added = f"{len(intake.added)} files added, {len(intake.doubles)} there already"
         say(f"{arguments.output}: {added}" + (f" from {source}" if arguments.photos else ""))
         failures += intake.failures
@@ -295,7 +295,7 @@ def _compose(arguments: argparse.Namespace) -> int:
         )
     if result.left_out:
         named = name_some(result.left_out)
-        print(f"deepmatte: note: related to a test's, so left out: {named}", file=sys.stderr)
+        remark(f"note: related to a test's, so left out: {named}")
     for split, made in result.made.items():
         say(f"{arguments.output}: {made} compositions to {split}{' with' if split == 'train' else ''}")
     return _tell_failures(result.failures)
@@ -304,7 +304,7 @@ def _compose(arguments: argparse.Namespace) -> int:
 def _tell_failures(failures: Sequence[str]) -> int:
     """List what was skipped, and return the exit code."""
     for failure in failures:
-        print("deepmatte: skipped:", failure, file=sys.stderr)
+        remark("skipped:", failure)
     return 1 if failures else 0
 
 

@@ -4,7 +4,16 @@ import argparse
 import dataclasses
 import sys
 
-from deepmatte.cli.console import Command, chosen_options, name_flags, positive, print_json, progress_bar, say
+from deepmatte.cli.console import (
+    Command,
+    chosen_options,
+    name_flags,
+    positive,
+    print_json,
+    progress_bar,
+    remark,
+    say,
+)
 
 MAX_MEGAPIXELS = 300
 
@@ -68,7 +77,7 @@ def _cut(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     for note in report.notes:
-        print("deepmatte: note:", name_flags(note), file=sys.stderr)
+        remark("note:", name_flags(note))
     if arguments.json:
         print_json(dataclasses.asdict(report))
         return 0

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import dataclasses
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from deepmatte.cli.console import (
     print_json,
     print_table,
     progress_bar,
+    remark,
     say,
     whole_number,
 )
@@ -99,7 +99,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             print_table(table.title, table.columns, table.rows, table.best)
         say(tables.UNITS)
     if complaint := tables.complaint(result):
-        print("deepmatte:", complaint, file=sys.stderr)
+        remark(complaint)
     return 1 if complaint else 0
 
 

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import math
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from deepmatte.cli.console import (
     print_json,
     print_table,
     progress_bar,
+    remark,
     say,
     whole_number,
 )
@@ -148,7 +148,7 @@ def _robustness(arguments: argparse.Namespace) -> int:
             print_table(table.title, table.columns, table.rows, table.best)
         say(summary.UNITS)
     if complaint := summary.complaint(trials):
-        print("deepmatte:", complaint, file=sys.stderr)
+        remark(complaint)
     return 1 if complaint else 0
 
 

@@ -1,10 +1,9 @@
 """The commands of those who ask people: study new, study serve, study report."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from deepmatte.cli.console import Command, command_group, extra, print_json, progress_bar, say
+from deepmatte.cli.console import Command, command_group, extra, print_json, progress_bar, remark, say
 from deepmatte.outputs import check_target
 
 PORT = 8765
@@ -46,7 +45,7 @@ def _new(arguments: argparse.Namespace) -> int:
         )
     same = [p.key for p in study.pairs if not p.is_check and p.first_picture == p.second_picture]
     if same:
-        print("deepmatte: note: these pairs show no difference:", ", ".join(same), file=sys.stderr)
+        remark("note: these pairs show no difference:", ", ".join(same))
     say(arguments.output)
     return 0
 
@@ -65,7 +64,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     server = StudyServer(Path(arguments.directory), arguments.host, arguments.port)
     try:
         print(server.url, flush=True)
-        print("deepmatte: votes are stored as they come; Ctrl-C ends", file=sys.stderr)
+        remark("votes are stored as they come; Ctrl-C ends")
         server.serve_forever()
     except KeyboardInterrupt:  # the way to end it, so no failure
         pass

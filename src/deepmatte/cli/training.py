@@ -3,11 +3,20 @@
 import argparse
 import importlib.util
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from deepmatte.cli.console import Command, count, extra, names, positive, progress_bar, say, whole_number
+from deepmatte.cli.console import (
+    Command,
+    count,
+    extra,
+    names,
+    positive,
+    progress_bar,
+    remark,
+    say,
+    whole_number,
+)
 from deepmatte.errors import BadInput
 
 
@@ -102,7 +111,7 @@ def _check_run(output: Path, resume: bool, is_first: bool) -> None:
         raise BadInput(f"{output} does not exist, so there is no run to resume; leave out --resume")
     elif checkpoint.is_unbegun(output):
         if is_first:
-            print(f"deepmatte: note: {output} holds no checkpoint yet; the run begins anew", file=sys.stderr)
+            remark(f"note: {output} holds no checkpoint yet; the run begins anew")
     elif not checkpoint.exists(output):
         raise BadInput(
             f"{output} holds no {checkpoint.LAST}.pt, so there is no run to resume; expected the folder"
@@ -113,10 +122,9 @@ def _check_run(output: Path, resume: bool, is_first: bool) -> None:
 def _has_tensorboard(is_first: bool) -> bool:
     has_it = importlib.util.find_spec("tensorboard") is not None
     if is_first and not has_it:
-        print(
-            "deepmatte: note: tensorboard is not installed, so RUN/events is not written:"
-            " pip install 'deepmatte[train]', or add --no-tensorboard",
-            file=sys.stderr,
+        remark(
+            "note: tensorboard is not installed, so RUN/events is not written:"
+            " pip install 'deepmatte[train]', or add --no-tensorboard"
         )
     return has_it
 
