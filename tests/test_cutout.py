@@ -433,3 +433,26 @@ def test_a_file_that_is_read_is_never_replaced_by_another_of_its_paths(folder: P
     with pytest.raises(BadOutput, match=r"other.png is also read"):
         run(folder, output_path=folder / "other.png", overwrite=True)
     assert (folder / part).read_bytes() == before
+
+
+def test_a_mask_without_a_band_is_named_for_what_it_is(folder: Path) -> None:
+    images.write_image(folder / "mask.png", np.where(grey_trimap() == 255, 255, 0).astype(np.uint8))
+    report = run(folder, trimap_path=None, mask_path=folder / "mask.png", band_px=0.5)
+    assert [note for note in report.notes if "mask" in note and "make band_px larger" in note]
+    assert not any("trimap" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_broken_profile_is_noted_of_photo_and_background(folder: Path, kind: str) -> None:
+    picture = folder / f"broken.{kind.lower()}"
+    Image.fromarray(photo_pixels()).save(picture, kind, icc_profile=b"garbage" * 40)
+    for changes, name in (({"image_path": picture}, "photo"), ({"background": picture}, "background")):
+        report = run(folder, overwrite=True, **changes)
+        assert [
+            note for note in report.notes if note.startswith(f"{name} has a colour profile that is broken")
+        ]
+
+
+def test_a_background_of_a_name_that_no_file_can_have_is_a_plain_error(folder: Path) -> None:
+    with pytest.raises(BadInput):
+        run(folder, background="y" * 300)

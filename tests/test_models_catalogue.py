@@ -103,3 +103,8 @@ def test_every_shipped_model_is_whole() -> None:
     for name in catalogue.names():
         _, spec = catalogue.load_bytes(name)
         assert spec.name == name
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_file() -> None:
+    with pytest.raises(ModelUnavailable, match="there is no model file"):
+        catalogue.find("y" * 300 + ".onnx")

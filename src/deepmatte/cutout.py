@@ -22,6 +22,7 @@ from deepmatte.sources import open_source
 AnyPath = str | os.PathLike[str]
 Progress = Callable[[str, float], None]
 
+_NO_BAND = "no pixel lies as near to the mask's outline, so alpha is the mask itself; make band_px larger"
 _STRIP_ROWS = 256  # composites are made a strip at a time, so no float copy of the whole picture is needed
 
 
@@ -168,7 +169,7 @@ def _background(background: AnyPath | None) -> Path | str | None:
     if backgrounds.is_colour(background):
         return background
     is_word = not path.suffix and path.name == background
-    return background if (is_word or background.startswith("#")) and not path.is_file() else path
+    return background if (is_word or background.startswith("#")) and not os.path.isfile(path) else path
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,8 @@ class _Work:
         photo = images.read_photo(job.image, self.max_pixels)
         job.check_targets(self.overwrite, photo.pixels.shape)
         known = self.read_trimap(job, photo)
-        backdrop = self.read_background(job, photo)
+        notes = _notes(photo, known, "mask" if job.mask else "trimap")
+        backdrop, lost = self.read_background(job, photo)
         needs_model = trimap.has_unknown(known)
         model = (self.model or matting.open_model(self.options)) if needs_model else None
         alpha = matting.solve(photo.pixels, known, self.options, model, self.tell_tiles)
@@ -209,7 +211,7 @@ class _Work:
             unknown_share=float(np.mean(known == trimap.UNKNOWN)),
             model=model.spec.name if model else None,
             seconds=time.perf_counter() - started,
-            notes=_notes(photo, known, "mask" if job.mask else "trimap"),
+            notes=notes + lost,
         )
 
     def tell_tiles(self, done: int, total: int) -> None:
@@ -230,20 +232,20 @@ class _Work:
         trimap.check_not_one_colour(known, of_mask=True)
         return known
 
-    def read_background(self, job: _Job, photo: Photo) -> Floats | None:
+    def read_background(self, job: _Job, photo: Photo) -> tuple[Floats | None, tuple[str, ...]]:
         """Return a colour (3,) or a picture of the photo's size (H, W, 3), white where it is see-through, in
-        the photo's profile.
+        the photo's profile; and what is odd about it.
         """
         if job.background is None:
-            return None
+            return None, ()
         if isinstance(job.background, str):
             colour = to_words(backgrounds.parse_colour(job.background))
-            return to_unit(self.convert(colour[None, None], None, job, photo)).reshape(3)
+            return to_unit(self.convert(colour[None, None], None, job, photo)).reshape(3), ()
         picture = images.read_photo(job.background, self.max_pixels)
         pixels = to_unit(self.convert(picture.pixels, picture.icc, job, photo))
         if picture.alpha is not None:
             pixels = lay_over(pixels, np.ones(3, np.float32), to_unit(picture.alpha))
-        return backgrounds.cover(pixels, *photo.pixels.shape[:2])
+        return backgrounds.cover(pixels, *photo.pixels.shape[:2]), _lost(picture, "background")
 
     def convert(self, pixels: AnyArray, icc: bytes | None, job: _Job, photo: Photo) -> AnyArray:
         """Return the background's colours in the photo's profile. Raises BadInput for a broken profile."""
@@ -289,7 +291,7 @@ def _notes(photo: Photo, known: Bytes, name: str) -> tuple[str, ...]:
     """Return what is odd about the inputs, though they could be used. name: where `known` comes from."""
     notes = []
     if not trimap.has_unknown(known):
-        notes.append(matting.NOTHING_UNKNOWN)
+        notes.append(_NO_BAND if name == "mask" else matting.NOTHING_UNKNOWN)
     has_foreground, has_background = (
         bool(np.any(known == value)) for value in (trimap.FOREGROUND, trimap.BACKGROUND)
     )
@@ -300,8 +302,16 @@ def _notes(photo: Photo, known: Bytes, name: str) -> tuple[str, ...]:
         notes.append(f"{name} says of no pixel that it is foreground: alpha may be too low; {advice}")
     elif not has_background:
         notes.append(f"{name} says of no pixel that it is background: alpha may be too high; {advice}")
-    if photo.lost_profile:
-        notes.append("photo has a colour profile that is broken or not for RGB: it was left out")
+    notes += _lost(photo, "photo")
     if photo.alpha is not None:
         notes.append("photo is transparent in places: the alpha was multiplied by its own")
     return tuple(notes)
+
+
+def _lost(picture: Photo, name: str) -> tuple[str, ...]:
+    """Return a note where a picture's colour profile could not be used."""
+    return (
+        (f"{name} has a colour profile that is broken or not for RGB: it was left out",)
+        if picture.lost_profile
+        else ()
+    )

@@ -7,7 +7,7 @@ on. What each format keeps is in docs/conventions.md.
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -145,8 +145,11 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
                 )
             if kind == "bmp":
                 return _decode_bitmap(file, head, name, max_pixels)
+            is_announced = kind == "png" and _announces_profile(file)
             try:
-                return _decode_with_vips(kind, file, name, max_pixels)
+                decoded = _decode_with_vips(kind, file, name, max_pixels)
+                # One that is broken is not handed on; an empty one says that there was one.
+                return replace(decoded, icc=b"") if is_announced and decoded.icc is None else decoded
             except pyvips.Error:
                 # It may have been no more than an odd header. libvips has moved the first one's place.
                 codec.forget_errors()
@@ -164,6 +167,19 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
             ) from error
         except OSError as error:
             raise BadInput(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _announces_profile(file: BinaryIO) -> bool:
+    """Return whether a PNG file has a chunk for a colour profile before its pixels."""
+    at = 8
+    while True:
+        file.seek(at)
+        length, name = file.read(4), file.read(4)
+        if len(name) < 4 or name == b"IDAT":
+            return False
+        if name == b"iCCP":
+            return True
+        at += 12 + int.from_bytes(length, "big")
 
 
 def _check_pixels(width: int, height: int, max_pixels: int, shown: str) -> None:

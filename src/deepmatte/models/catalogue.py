@@ -76,7 +76,7 @@ def _locate(name_or_path: str | os.PathLike[str]) -> Entry:
         raise ModelUnavailable(
             f'there is no model "{name}"; expected one of {shipped}, or the path of an .onnx file'
         )
-    if not path.is_file():
+    if not os.path.isfile(path):  # also where no file can have such a name
         raise ModelUnavailable(
             f'there is no model file "{name}"; expected the path of an .onnx file, or one of {shipped}'
         )
