@@ -321,3 +321,7 @@ def test_convention_trimap_known_pixels_stay_exact() -> None:
     kept = trimap.keep_known(alpha, ROW)
     assert kept.dtype == np.float32
     np.testing.assert_array_equal(kept, [[0, 0.25, 1]])
+
+
+def test_a_trimap_of_an_alpha_takes_lists() -> None:
+    np.testing.assert_array_equal(trimap.from_alpha([[0.0, 0.5, 1.0]]), [[0, 128, 255]])  # type: ignore[arg-type]

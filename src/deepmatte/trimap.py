@@ -198,7 +198,7 @@ def from_alpha(alpha: AnyArray, inner_px: float = 0, outer_px: float = 0) -> Byt
     alpha: (H, W), uint8, uint16, bool or floats in [0, 1]. inner_px, outer_px: how far the unknown region
     grows into the foreground and into the background.
     """
-    unit = to_unit(one_channel(alpha, "alpha"))
+    unit = to_unit(one_channel(np.asarray(alpha), "alpha"))
     return _with_band(unit == 1, unit == 0, inner_px, outer_px)
 
 
