@@ -133,3 +133,10 @@ def test_a_foreground_without_an_edge_is_passed_over(tmp_path: Path) -> None:
     assert {unread.draw_foreground(rng).group for _ in range(20)} == {"sharp"}
     with pytest.raises(BadInput, match="have no edge"):
         unread.draw_foreground(rng, {"sharp": 0.0})
+
+
+def test_processes_of_one_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    alone = library._half_of_memory()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert library._half_of_memory() == alone / 4

@@ -161,8 +161,10 @@ def size_in_memory(picture: Picture) -> int:
 
 
 def _half_of_memory() -> float:
+    """Return half of the machine's bytes, or this process's share where torchrun started several."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+        half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+        return half / int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     except (AttributeError, ValueError, OSError):  # Windows
         return 8e9
 
