@@ -49,6 +49,17 @@ def test_what_does_not_fit_on_the_device_is_computed_on_the_cpu_and_logged(
     assert not caplog.text
 
 
+def test_convolutions_are_computed_in_full_precision() -> None:
+    class Asking(nn.Module):
+        def forward(self, planes: torch.Tensor, fields: torch.Tensor) -> torch.Tensor:
+            return torch.full((1, 1, *planes.shape[2:]), float(torch.backends.cudnn.allow_tf32))
+
+    session = inference.TorchSession(Asking(), torch.device("cpu"))
+    assert torch.backends.cudnn.allow_tf32
+    assert not session.run(np.zeros((7, 12, 20), np.float32), np.zeros((13, 3, 5), np.float32)).any()
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_a_cpu_without_memory_is_an_error() -> None:
     session = inference.TorchSession(Refusing(2), torch.device("cpu"))
     with pytest.raises(torch.OutOfMemoryError):
