@@ -66,6 +66,7 @@ def main() -> None:
             for row in measure_drawing(pictures, shelf, mix, size, count, arguments.rounds)
         ],
     }
+    del shelf  # a GPU's memory holds the corpus once
     if arguments.train:
         figures["trained"] = measure_training(
             pictures, arguments.train, arguments.steps, arguments.workers, device

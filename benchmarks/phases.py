@@ -20,6 +20,7 @@ from deepmatte.training.corpus.library import Library
 from deepmatte.training.measurements import Measurements
 from deepmatte.training.phases import Recipe
 from deepmatte.training.recipes import dim_modern
+from deepmatte.training.shelf import Shelf
 
 ARMS = {
     "alpha": {"alpha_prediction": 1.0},
@@ -78,7 +79,7 @@ def run(arm: str, recipe: Recipe, pictures: Library, benchmark: Path, output: Pa
     """Train an arm and measure it after each phase; keeps the figures in a file."""
     recipes.RECIPES[recipe.name] = recipe  # measuring builds the network that the name stands for
     training = learning.Training(recipe)
-    drawn = batches.Batches(pictures, recipe)
+    drawn = batches.Batches(pictures, recipe, Shelf.of(pictures, training.device))
     measurements = Measurements(benchmark, 1, training.device)
     figures = {}
     first, share = 0, 0.0
