@@ -1,5 +1,7 @@
 """Growth and light of strands: falls, locks, waves, fur, and how they are lit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,6 +126,16 @@ def test_light_from_behind_shines_through_single_strands_at_the_rim():
     alone, amid = (lit((0, 1.0, 0), (1.0, 0, 0), behind, thickness) for thickness in (0.0, 1.0))
     facing = lit((0, 1.0, 0), (0, 0, 1.0), behind, 0.0)
     assert alone[0] > amid[0] > facing[0]
+
+
+def test_a_strand_glints_where_its_highlight_is_in_line():
+    glossy = replace(LAMP, gloss=1.0)
+    along = np.ones((1, 3, 1))
+    strand = 0.2 * along * np.ones(3), along * (1.0, 0, 0), along * (0, -1.0, 0)
+    jitter = np.array([[0.0, 8.0, 0.0]])
+    shiny, dull = (light.on_strands(*strand, jitter, np.ones((1, 3)))[0, :, 0] for light in (glossy, LAMP))
+    assert shiny[0] == shiny[2] > 1.2 * shiny[1] > dull[1]
+    np.testing.assert_array_equal(dull, dull[0])
 
 
 def test_a_surface_is_lit_by_lambert():

@@ -95,8 +95,8 @@ class Light:
         """Return lit colours (N, K, 3).
 
         colours: (N, K, 3), their own; tangents, normals: (N, K, 3), along the strands and out of the mass of
-        them; jitter: (N,), how each strand's highlight is out of line; thickness: (N, K), 1 for strands amid
-        others, 0 for those that stand alone, which the light from behind shines through.
+        them; jitter: (N, 1) or (N, K), how far highlights are out of line; thickness: (N, K), 1 for strands
+        amid others, 0 for those that stand alone, which the light from behind shines through.
         """
         along = np.clip(tangents @ self.direction, -1, 1)
         facing = normals @ self.direction
@@ -104,8 +104,8 @@ class Light:
         half = unit(self.direction + np.array([0.0, 0.0, 1.0]))
         slope = np.clip(tangents @ half, -1, 1)
         lit = np.clip(0.35 + facing, 0, 1)
-        white = _lobe(slope + 0.12 + 0.1 * jitter[:, None], 80) * lit
-        own = _lobe(slope - 0.16 + 0.14 * jitter[:, None], 18) * lit
+        white = _lobe(slope + 0.12 + 0.1 * jitter, 80) * lit
+        own = _lobe(slope - 0.16 + 0.14 * jitter, 18) * lit
         through = self.rim * (1 - np.abs(normals[..., 2])) ** 2 * (1 - 0.8 * thickness)
         bright = self.ambient + (1.15 - self.ambient) * diffuse + through
         body = colours * bright[..., None] * self.colour

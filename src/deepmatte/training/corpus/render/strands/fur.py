@@ -53,6 +53,10 @@ FUR: Parameters = {
     "tufts": Span(0.008, 0.05, "distance of tufts in shares of the picture", "logarithmic"),
     "gather": Span(0.0, 0.85, "how tightly tufts gather"),
     "opacity": Span(0.65, 1.0, "opacity of a hair"),
+    "shadow": Span(0.3, 0.85, "how much darker hairs are that lie deep in a tuft"),
+    "variety": Span(0.12, 0.7, "how much hairs differ in brightness", "logarithmic"),
+    "gloss": Span(0.25, 2.0, "how strong highlights are", "logarithmic"),
+    "glints": Span(0.0, 1.5, "how unevenly a hair shines along its way"),
     "mottle": Span(0.0, 1.0, "how sharp the borders of patches are"),
     "colour": Choice(("natural", "vivid", "photograph"), "where colours come from", (0.65, 0.12, 0.23)),
 }
@@ -197,8 +201,10 @@ def _coloured(
     tone = np.array([root, max(root, rng.uniform(0.85, 1.35))]) if root < 0.85 else np.array([root, 1.0])
     look = Look(
         np.ones((2, 3)) * tone[:, None],
-        rng.uniform(0.12, 0.35),
-        replace(light, gloss=light.gloss * 0.5),
+        values["shadow"],
+        values["variety"],
+        values["glints"],
+        replace(light, gloss=light.gloss * values["gloss"]),
         values["width_px"] / 512,
         values["taper"],
         values["opacity"],

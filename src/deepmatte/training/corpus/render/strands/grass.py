@@ -117,7 +117,7 @@ def _blades(
     tangents, across = _frames(places)
     normals = unit(np.concatenate([0.6 * across, np.full((*across.shape[:2], 1), 0.75)], axis=2))
     thin = np.broadcast_to(1 - 0.6 * along, (count, _NODES))
-    jitter = rng.normal(0, 1, count)
+    jitter = rng.normal(0, 1, (count, 1))
     front = light.on_strands(colours * shade, tangents, normals, jitter, thin)
     beyond = light.on_strands(
         colours * shade * 0.8, tangents, normals * np.array([-1, -1, 1.0]), jitter, thin
@@ -169,7 +169,7 @@ def _ears(rng: Generator, stalks: Doubles, values: dict[str, Any], tones: Double
         tangents, across = _frames(places)
         normals = unit(np.concatenate([0.6 * across, np.full((*across.shape[:2], 1), 0.75)], axis=2))
         lit = light.on_strands(
-            colours, tangents, normals, rng.normal(0, 1, count), np.full((count, nodes), 0.4)
+            colours, tangents, normals, rng.normal(0, 1, (count, 1)), np.full((count, nodes), 0.4)
         )
         widths = np.broadcast_to(width * np.interp(along[0, :, 0], [0, 0.35, 1], swell), (count, nodes))
         parts.append(Ribbons(places, widths, lit, np.full((count, nodes), 0.95)))

@@ -54,6 +54,10 @@ HAIR: Parameters = {
     "strays": Span(0.005, 0.06, "share of fly-aways", "logarithmic"),
     "wind": Span(-0.8, 0.8, "wind from the side; a third as often strong"),
     "opacity": Span(0.6, 1.0, "opacity of a strand"),
+    "shadow": Span(0.3, 0.85, "how much darker strands are that lie deep in a lock"),
+    "variety": Span(0.1, 0.8, "how much strands differ in brightness", "logarithmic"),
+    "gloss": Span(0.5, 4.0, "how strong highlights are", "logarithmic"),
+    "glints": Span(0.0, 1.5, "how unevenly a strand shines along its way"),
     "colour": Choice(("natural", "vivid", "photograph"), "where colours come from", (0.65, 0.15, 0.2)),
 }
 CURLS: Parameters = {
@@ -84,12 +88,16 @@ FLYAWAYS: Parameters = {
 class Look:
     """How strands are coloured and lit.
 
-    tones: (2, 3), root and tip; variety: how much strands differ; light: what lights them; width: at the
-    root, in shares of the picture; taper: width at the tip, as a share; opacity: of a strand.
+    tones: (2, 3), root and tip; shadow: how much darker strands are that lie deep in a lock; variety: how
+    much they differ in brightness; glints: how much their highlights are out of line from one node to the
+    next, for what is bright need not be dense; light: what lights them; width: at the root, in shares of the
+    picture; taper: width at the tip, as a share; opacity: of a strand.
     """
 
     tones: Doubles
+    shadow: float
     variety: float
+    glints: float
     light: Light
     width: float
     taper: float
@@ -137,8 +145,10 @@ def _person(
     light = light if rim is None else replace(light, rim=rim)
     look = Look(
         lights.choose_tones(rng, values["colour"], assets, lights.HAIR),
-        rng.uniform(0.1, 0.35),
-        light,
+        values["shadow"],
+        values["variety"],
+        values["glints"],
+        replace(light, gloss=light.gloss * values["gloss"]),
         values["width_px"] / 512,
         values["taper"],
         values["opacity"],
@@ -256,10 +266,10 @@ def lock_cores(head: Head, look: Look) -> Ribbons:
     shape = (locks, nodes)
     widths = np.broadcast_to(head.width * np.interp(along, [0, 0.3, 1], [0.5, 1, 0.3]), shape)
     tone = look.tones[0] + along[:, None] * (look.tones[1] - look.tones[0])
-    colours = np.broadcast_to(tone * 0.55, head.lines.shape)
+    colours = np.broadcast_to(tone * (1 - look.shadow), head.lines.shape)
     tangents = unit(np.gradient(head.lines, axis=1))
     dull = replace(look.light, gloss=0.0, rim=0.0)
-    lit = dull.on_strands(colours, tangents, head.normals, np.zeros(locks), np.ones(shape))
+    lit = dull.on_strands(colours, tangents, head.normals, np.zeros((locks, 1)), np.ones(shape))
     opacities = np.broadcast_to(np.interp(along, [0, 0.15, 0.5, 0.85], [0, 0.9, 0.9, 0]), shape)
     return Ribbons(head.lines[..., :2], widths, lit * 0.8, opacities)
 
@@ -275,12 +285,13 @@ def ribbons_of(rng: Generator, strands: Strands, look: Look, own: Doubles | None
     tone = look.tones[0] + reached[..., None] * (look.tones[1] - look.tones[0])
     tone = tone if own is None else tone * own[:, None]
     colours = np.clip(tone * np.exp(change)[:, None], 0.005, 1)
-    shade = (1 - 0.45 * strands.depth)[:, None] * np.interp(along, [0, 0.35], [0.7, 1.0])
+    shade = (1 - look.shadow * strands.depth)[:, None] * np.interp(along, [0, 0.35], [0.7, 1.0])
     stray = strands.is_stray.astype(np.float64)
     shade = shade + (1 - shade) * stray[:, None]
     thickness = np.broadcast_to((1 - stray)[:, None] * (1 - along**3 * 0.7), (count, nodes))
+    jitter = rng.normal(0, 1, (count, 1)) + look.glints * rng.normal(0, 1, (count, nodes))
     lit = look.light.on_strands(
-        colours * shade[..., None], strands.tangents, strands.normals, rng.normal(0, 1, (count,)), thickness
+        colours * shade[..., None], strands.tangents, strands.normals, jitter, thickness
     )
     widths = (
         look.width

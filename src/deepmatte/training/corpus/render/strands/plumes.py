@@ -206,7 +206,7 @@ def _coloured(
     rolled = np.stack([barbs.side * 0.35, np.full(count, -0.1), np.full(count, 0.9)], axis=1)
     normals = np.broadcast_to(unit(rolled)[:, None], tangents.shape)
     thin = (barbs.fine < 1)[:, None] * np.ones(_NODES)
-    lit = light.on_strands(own, tangents, normals, rng.normal(0, 1, count), 1 - 0.6 * thin)
+    lit = light.on_strands(own, tangents, normals, rng.normal(0, 1, (count, 1)), 1 - 0.6 * thin)
     widths = values["width_px"] / 512 * barbs.fine[:, None] * np.interp(along, [0, 0.6, 1], [1.1, 1, 0.35])
     if values["form"] == "vane":  # closed: as wide as barbs are apart
         spacing = 1.6 * values["length"] / max(1, (barbs.fine == 1).sum() / 2)
