@@ -118,8 +118,8 @@ def test_processes_know_whether_they_agree(values: tuple[int, int], do: bool) ->
         def __init__(self) -> None:
             self.device = torch.device("cpu")
 
-        def _reduce(self, mine: torch.Tensor, how: str) -> torch.Tensor:
-            assert how == "max"
+        def _reduce(self, mine: torch.Tensor, how: object) -> torch.Tensor:
+            assert how == torch.distributed.ReduceOp.MAX
             return torch.maximum(mine, torch.tensor([values[1], -values[1]], dtype=torch.float64))
 
     assert Two().agree(values[0]) is do

@@ -1,5 +1,6 @@
 """A run in memory, and one step of it. It knows recipes, not architectures."""
 
+import itertools
 import math
 from copy import deepcopy
 from dataclasses import replace
@@ -182,12 +183,14 @@ class Training:
     def _follow(self) -> None:
         """Move the running average towards the network; quicker while there is little to average."""
         decay = min(self.recipe.average, (1 + self.state.step) / (10 + self.state.step))
-        for mean, value in zip(
-            self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-        ):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(value, 1 - decay)
-            else:
+        means, values = (list(each.state_dict().values()) for each in (self.average, self.network))
+        moves = [mean.dtype.is_floating_point for mean in means]
+        # All in a few calls, for a GPU takes as long for each as for a hundred.
+        torch._foreach_lerp_(
+            list(itertools.compress(means, moves)), list(itertools.compress(values, moves)), 1 - decay
+        )
+        for mean, value, has_moved in zip(means, values, moves, strict=True):
+            if not has_moved:
                 mean.copy_(value)
 
 

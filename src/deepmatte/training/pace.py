@@ -42,7 +42,7 @@ class Pace:
     def step(self, samples: int) -> None:
         """Count the time since the last call as a step of so many samples, by all processes together."""
         mine = torch.tensor([self._elapsed(), self._waited, self._rested], dtype=torch.float64)
-        seconds, waited, rested = self._ranks.mean(mine.to(self._ranks.device)).tolist()
+        seconds, waited, rested = self._ranks.mean(mine).tolist()
         self._waited = self._rested = 0.0
         self._state.seconds += seconds + rested
         self._state.waited += waited

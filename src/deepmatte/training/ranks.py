@@ -6,6 +6,7 @@ samples of its own, keeps the scenes that it drew, and takes the same steps; the
 rest.
 """
 
+import atexit
 import gc
 import os
 import signal
@@ -54,6 +55,7 @@ class Ranks(Alone):
     def __init__(self) -> None:
         try:
             from lightning_fabric import Fabric
+            from lightning_fabric.utilities import distributed
         except ModuleNotFoundError as error:
             raise MatteError(
                 f"torchrun started {os.environ['WORLD_SIZE']} processes, which needs {error.name}, which is"
@@ -74,6 +76,8 @@ class Ranks(Alone):
         # torchrun ends the others when one has failed: at once, as they may wait for it.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._fabric.launch()
+        # At its end, a process that fails would wait here for those that wait for it; close() does it else.
+        atexit.unregister(getattr(distributed, "_destroy_dist_connection", self.close))
         self.device = self._fabric.device
         self.count, self.rank = self._fabric.world_size, self._fabric.global_rank
 
@@ -92,19 +96,20 @@ class Ranks(Alone):
         self._fabric.backward(loss)
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the mean over all processes."""
-        return self._reduce(values, "mean")
+        """Return the mean over all processes, on this one's device."""
+        return self._reduce(values, torch.distributed.ReduceOp.SUM) / self.count
 
     def agree(self, value: float) -> bool:
         """Return whether all processes give the same value: the same answer to each of them."""
         # The largest value and the smallest: means would be rounded.
         values = torch.tensor([value, -value], dtype=torch.float64, device=self.device)
-        largest, smallest = self._reduce(values, "max").tolist()
+        largest, smallest = self._reduce(values, torch.distributed.ReduceOp.MAX).tolist()
         return bool(largest == -smallest)
 
-    def _reduce(self, values: torch.Tensor, how: str) -> torch.Tensor:
-        reduced = self._fabric.all_reduce(values.clone(), reduce_op=how)  # works in place
-        assert isinstance(reduced, torch.Tensor)
+    def _reduce(self, values: torch.Tensor, how: torch.distributed.ReduceOp.RedOpType) -> torch.Tensor:
+        # Not by Fabric, which has all processes wait for each other first.
+        reduced = values.to(self.device, copy=True)
+        torch.distributed.all_reduce(reduced, how)
         return reduced
 
     def close(self) -> None:
