@@ -110,7 +110,7 @@ def _first_then(first: Floats, then: float, seen: list[AnyArray]) -> Model:
 TWICE = MattingOptions(second_look=True)
 
 
-def test_a_second_look_knows_what_the_first_was_sure_of_and_halves_the_rest() -> None:
+def test_a_second_look_knows_what_the_first_was_sure_of_and_counts_twice_for_the_rest() -> None:
     first = np.full((24, 40), 0.5, np.float32)
     first[:, :10], first[:, 10:14], first[:, 30:] = 0.99, 0.97, 0.0
     seen: list[AnyArray] = []
@@ -119,20 +119,21 @@ def test_a_second_look_knows_what_the_first_was_sure_of_and_halves_the_rest() ->
     is_known = np.zeros((24, 40), bool)
     # Foreground with an unsure pixel beside it is not sure, nor is background with one up to 3 px away.
     is_known[:, :9] = is_known[:, 33:] = True
-    np.testing.assert_allclose(alpha, np.where(is_known, first, (first + np.float32(0.1)) / 2), atol=1e-7)
+    np.testing.assert_allclose(alpha, np.where(is_known, first, (first + np.float32(0.2)) / 3), atol=1e-7)
     assert not seen[0].any()
     np.testing.assert_array_equal(seen[1][0, :24, 39::-1], is_known & (first > 0.5))
     np.testing.assert_array_equal(seen[1][1, :24, 39::-1], is_known & (first < 0.5))
 
 
 def test_a_second_look_is_in_a_mirror() -> None:
+    ramp = np.linspace(0.1, 0.9, 37, dtype=np.float32)  # by where a pixel lies in what the model is given
+
     def answer(planes: Floats) -> Floats:
-        ramp = np.linspace(0.1, 0.9, 37, dtype=np.float32)  # by where a pixel lies in what the model is given
         return np.pad(ramp, (0, planes.shape[2] - 37))[None].repeat(planes.shape[1], axis=0)
 
     everywhere = np.full((21, 37), 128, np.uint8)
     alpha = estimate_alpha(picture(21, 37), everywhere, TWICE, model=rule_model(answer))
-    np.testing.assert_allclose(alpha, 0.5, atol=1e-7)
+    np.testing.assert_allclose(alpha, np.broadcast_to((ramp + 2 * ramp[::-1]) / 3, (21, 37)), atol=1e-7)
 
 
 @pytest.mark.parametrize("tile_px", [64, 1536])
@@ -146,7 +147,7 @@ def test_a_second_look_leaves_what_the_trimap_knows() -> None:
     trimap = stripes(24, 45)
     model = _first_then(np.full((24, 45), 0.5, np.float32), 0.1, [])
     alpha = estimate_alpha(picture(24, 45), trimap, TWICE, model=model)
-    np.testing.assert_allclose(alpha, np.choose(trimap // 127, [0, 0.3, 1]), atol=1e-7)
+    np.testing.assert_allclose(alpha, np.choose(trimap // 127, [0, 0.7 / 3, 1]), atol=1e-7)
 
 
 def test_where_the_first_look_is_sure_of_all_there_is_no_second() -> None:
