@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from constant_model import constant_model
 from small_corpus import write_corpus
 from torch import Tensor
 
-from deepmatte import framing, guides, trimap
+from deepmatte import estimate_alpha, framing, guides, load_model, trimap
+from deepmatte.models import catalogue
 from deepmatte.training import recipes, scenes
 from deepmatte.training.batches import Batches
 from deepmatte.training.composition import Mix
@@ -240,3 +242,41 @@ def test_batches_are_the_same_whether_scenes_were_kept_or_not(corpus: Library, t
             assert torch.equal(getattr(first, name), getattr(again, name)), name
             assert torch.equal(getattr(first, name), getattr(drawn, name)), name
     assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"0", "1"}
+
+
+def test_a_settled_scene_has_the_trimap_of_a_second_look(corpus: Library) -> None:
+    plain, settled = (
+        scenes.fetch(None, corpus, Mix(), replace(KIND, settled=share), np.random.default_rng(2))
+        for share in (0, 1)
+    )
+    np.testing.assert_array_equal(settled.image, plain.image)
+    np.testing.assert_array_equal(settled.alpha, plain.alpha)
+    model = load_model(precision="f32")
+    alpha = estimate_alpha(np.moveaxis(plain.image, 0, -1), plain.trimap, model=model)
+    expected = trimap.settle(plain.trimap, alpha)
+    assert np.mean(settled.trimap == expected) > 0.999  # torch's sums differ in their last bits
+    assert np.mean(settled.trimap != plain.trimap) > 0.01
+    image = settled.image.astype(np.float32) / 255
+    planes = guides.survey(image, settled.trimap).planes(image)
+    np.testing.assert_allclose(settled.guide_planes, planes, atol=1e-3)
+
+
+def test_a_scene_of_which_too_little_is_left_unknown_stays_as_it_was(
+    corpus: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "_first_look", lambda: constant_model(1.0))
+    monkeypatch.setattr(scenes, "_LEAST_SETTLED", 0.9)
+    plain, settled = (
+        scenes.fetch(None, corpus, Mix(), replace(KIND, settled=share), np.random.default_rng(2))
+        for share in (0, 1)
+    )
+    assert _equal(settled, plain)
+
+
+def test_settled_scenes_are_called_by_the_model_that_settles_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = KIND, replace(KIND, settled=0.5)
+    before = [kind.key(Mix(), 0) for kind in kinds]
+    monkeypatch.setattr(catalogue, "names", lambda: ["another", "guided"])
+    after = [kind.key(Mix(), 0) for kind in kinds]
+    assert before[0] == after[0]
+    assert len({before[1], *after}) == 3

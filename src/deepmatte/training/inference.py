@@ -15,8 +15,10 @@ import torch
 from torch import nn
 
 from deepmatte.models import Model
+from deepmatte.models.catalogue import DEFAULT, find, load_bytes
 from deepmatte.pixels import Floats
 from deepmatte.training import checkpoint, export
+from deepmatte.training.networks import build
 
 _log = logging.getLogger("deepmatte")
 
@@ -59,6 +61,17 @@ def open_run(run: Path | str, device: str | None = None, which: str = checkpoint
     state, tensors = checkpoint.load(Path(run), which)
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return as_model(state, tensors, Path(run).name, chosen)
+
+
+def open_shipped() -> Model:
+    """Return the default model, computed by torch on the CPU in full precision: no runtime is needed.
+
+    Raises ModelUnavailable where its file is missing or damaged.
+    """
+    _, spec = load_bytes(DEFAULT)
+    network = build("guided")
+    export.load_weights(network, find(DEFAULT))
+    return Model(spec, TorchSession(network, torch.device("cpu")))
 
 
 def as_model(state: checkpoint.State, tensors: dict[str, Any], name: str, device: torch.device) -> Model:

@@ -8,7 +8,8 @@ scene is kept in a file and seen again.
 A scene is drawn anew, some times, until it is like what people bring: both sides are known somewhere, and the
 guides are not lost. Of what training draws at random a third is (docs/experiments.md). Some scenes are drawn
 for what guides know nothing of: a trimap without a side, a part of the foreground that nobody marked, what is
-seen through a mesh.
+seen through a mesh. Some trimaps are those of a second look (matting): what the default model is sure of is
+known, which is wrong at times.
 """
 
 import functools
@@ -24,9 +25,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepmatte import framing, guides, outputs, trimap
+from deepmatte import framing, guides, matting, outputs, trimap
 from deepmatte.framing import Window
 from deepmatte.guides import SCALE
+from deepmatte.models import Model, catalogue
 from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes, to_unit
 from deepmatte.training import composition
 from deepmatte.training.composition import Groups, Mix, Rng
@@ -48,6 +50,8 @@ _LOST = 0.35
 # Mean error of the propagated alpha in most photographs: 0.03 to 0.05, where every other scene has more than
 # 0.07. A network that has seen few easy scenes spoils what guides have found.
 _CLEAR = 0.06
+# Of a picture: where less is unknown once a trimap is settled, it stays as it was.
+_LEAST_SETTLED = 0.01
 _FORMAT = 4  # changes when what is kept, or how guides are made, does
 
 
@@ -59,8 +63,8 @@ class Scenes:
     alpha over unknown pixels. Shares of scenes that are drawn for something else, and are not so where it
     forbids it: one_sided, each side of the trimap is missing every other time; unmarked, a second foreground
     is unknown to it; meshed, two foregrounds are drawn from meshes and what is seen through them. clear: the
-    share of the other scenes that guides get nearly right, as they do most photographs. every: steps from one
-    new scene to the next.
+    share of the other scenes that guides get nearly right, as they do most photographs. settled: share of all
+    whose trimap the default model's answer settles. every: steps from one new scene to the next.
     """
 
     side: int = 768
@@ -73,6 +77,7 @@ class Scenes:
     unmarked: float = 0.0
     meshed: float = 0.0
     clear: float = 0.0
+    settled: float = 0.0
     every: int = 1
 
     def __post_init__(self) -> None:
@@ -89,7 +94,8 @@ class Scenes:
         """Return what files of such scenes are called by: another for all that decides on their pixels, but
         how many there are and how often one is met, and the corpus.
         """
-        return name(_FORMAT, seed, mix, replace(self, count=1, every=1))
+        settled_by = catalogue.names()[:1] if self.settled else []
+        return name(_FORMAT, seed, mix, replace(self, count=1, every=1), *settled_by)
 
     def choose(self, step: int, batch: int, rng: Rng) -> list[int]:
         """Return the numbers of the scenes that a step's samples are from: any that were met before, and
@@ -256,12 +262,35 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
         error = _error(planes[guides.PLANES.index("propagated")], alpha, tri)
         if error < least:
             least = error
-            half = planes.astype(np.float16), survey.fields.astype(np.float16)
-            best = Scene(to_bytes(image), tri, to_bytes(alpha), *half)
+            best = Scene(to_bytes(image), tri, to_bytes(alpha), *_halve(planes, survey))
         if shows_enough and error <= kind.hardest:
             break
     assert best is not None
-    return best
+    return _settle(best) if kind.settled and rng.random() < kind.settled else best
+
+
+def _settle(scene: Scene) -> Scene:
+    """Return a scene with the trimap that a second look would have, and its guides."""
+    rows = np.moveaxis(scene.image, 0, -1)
+    alpha = matting.solve(rows, scene.trimap, matting.MattingOptions(), _first_look())
+    tri = trimap.settle(scene.trimap, alpha)
+    if np.mean(tri == trimap.UNKNOWN) < _LEAST_SETTLED:
+        return scene
+    image = to_unit(scene.image)
+    survey = guides.survey(image, tri)
+    return Scene(scene.image, tri, scene.alpha, *_halve(survey.planes(image), survey))
+
+
+@functools.lru_cache(maxsize=1)
+def _first_look() -> Model:
+    from deepmatte.training import inference  # which knows recipes, and those know scenes
+
+    return inference.open_shipped()
+
+
+def _halve(planes: Floats, survey: guides.Guides) -> tuple[AnyArray, AnyArray]:
+    """Return guide planes and fields in half precision, as they are kept."""
+    return planes.astype(np.float16), survey.fields.astype(np.float16)
 
 
 def _shows_enough(tri: Bytes, kind: Scenes) -> bool:

@@ -38,7 +38,9 @@ _MIX = Mix(
     widest_band=0.12,
 )  # fmt: skip
 
-_SCENES = Scenes(count=2500, hardest=0.2, one_sided=0.04, unmarked=0.3, meshed=0.2, clear=0.7, every=4)
+_SCENES = Scenes(
+    count=2500, hardest=0.2, one_sided=0.04, unmarked=0.3, meshed=0.2, clear=0.7, settled=0.2, every=4
+)
 
 RECIPE = Recipe(
     name="default",
