@@ -118,7 +118,9 @@ def solve(
         model,
         lambda done, total: tell(total + done, 2 * total),
     )[:, ::-1]
-    again += (alpha - again) / 3
+    again -= alpha
+    again *= 2 / 3
+    again += alpha
     np.copyto(alpha, again, where=surer == trimaps.UNKNOWN)
     return alpha
 
