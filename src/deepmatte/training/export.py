@@ -1,4 +1,6 @@
-"""A trained run → a model file that says what it is. Nothing is written unless both give the same alphas."""
+"""A trained run → a model file that says what it is. Nothing is written unless file and network, its kernels
+rounded (kernels), give the same alphas.
+"""
 
 import datetime
 import io
@@ -18,17 +20,18 @@ from deepmatte.errors import BadInput, BadOutput
 from deepmatte.models.catalogue import load_bytes
 from deepmatte.models.runtime import open_session
 from deepmatte.models.spec import METADATA_KEY, ModelSpec
-from deepmatte.training import checkpoint, recipes, stored
+from deepmatte.training import checkpoint, kernels, recipes, stored
 from deepmatte.training.networks import build
 from deepmatte.training.networks.guided import GuidedNet
 from deepmatte.version import __version__
 
 # Sizes in strides at which model file and network are compared: small, uneven, larger than a training sample.
 _CHECKED = ((1, 1), (3, 7), (13, 2), (29, 31))
-# Most that a pixel may differ; weights are stored in half precision.
+# Most that a pixel may differ from the network with rounded kernels.
 _TOLERANCE = 1 / 255
 _OPSET = 17
-_HALF = "_half"
+_LEVELS, _STEPS = "_levels", "_steps"
+_HALF = "_half"  # of kernels in half precision, as files had them once
 
 
 def export(
@@ -38,7 +41,7 @@ def export(
     which: str = checkpoint.LAST,
     overwrite: bool = False,
 ) -> ModelSpec:
-    """Write the averaged weights of a run as an ONNX file in half precision.
+    """Write the averaged weights of a run as an ONNX file, kernels in eight bits (kernels).
 
     The model is called as the file is. scores: what was measured, stored in the file, in place of what the
     run itself measured; which: "last" or "best".
@@ -53,6 +56,7 @@ def export(
             f"recipe {state.recipe}: its network's unpooling has no place in a model file; use the run itself"
             " (deepmatte.training.inference.open_run)"
         )
+    network = kernels.rounded(network)
     content = to_onnx(network, spec)
     worst = compare(network, content, spec)
     if not worst <= _TOLERANCE:  # as it is not where one of them answers with no number
@@ -93,7 +97,7 @@ def rebuild(
 
 
 def to_onnx(network: nn.Module, spec: ModelSpec) -> bytes:
-    """Return the network as an ONNX file of free height and width, weights in half precision, spec inside."""
+    """Return the network as an ONNX file of free height and width, kernels in eight bits, spec inside."""
     network = deepcopy(network).eval()
     side = 4 * spec.stride
     example = (
@@ -104,7 +108,7 @@ def to_onnx(network: nn.Module, spec: ModelSpec) -> bytes:
         # The exporter that replaces this one needs another package and gives the same graph.
         warnings.simplefilter("ignore", DeprecationWarning)
         model = _traced(network, example)
-    _halve_weights(model)
+    _round_kernels(model)
     helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
@@ -132,19 +136,25 @@ def _traced(network: nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> o
     return onnx.load_from_string(buffer.getvalue())
 
 
-def _halve_weights(model: onnx.ModelProto) -> None:
-    """Store kernels in half precision, each behind a cast; runtimes fold the casts when they load."""
-    casts = []
+def _round_kernels(model: onnx.ModelProto) -> None:
+    """Store kernels as levels and steps, to be multiplied; runtimes do so when they load."""
+    nodes, constants = [], []
     for weight in model.graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or len(weight.dims) < 2:
+        value = numpy_helper.to_array(weight)
+        if weight.data_type != TensorProto.FLOAT or not kernels.is_kernel(value):
+            constants.append(weight)
             continue
         name = weight.name
-        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + _HALF)
-        weight.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+        levels, steps = kernels.to_levels(value)
+        constants.append(numpy_helper.from_array(levels, name + _LEVELS))
+        constants.append(numpy_helper.from_array(steps, name + _STEPS))
+        nodes.append(helper.make_node("Cast", [name + _LEVELS], [name + "_cast"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", [name + "_cast", name + _STEPS], [name]))
+    nodes.extend(model.graph.node)
+    for part, made in ((model.graph.initializer, constants), (model.graph.node, nodes)):
+        kept = [type(each).FromString(each.SerializeToString()) for each in made]
+        del part[:]
+        part.extend(kept)
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
@@ -157,8 +167,8 @@ def load_weights(network: nn.Module, path: Path) -> None:
     content, spec = load_bytes(path)
     graph = onnx.load_from_string(content).graph
     stored = {
-        weight.name.removesuffix(_HALF): torch.from_numpy(numpy_helper.to_array(weight).astype(np.float32))
-        for weight in graph.initializer
+        name.removesuffix(_HALF): torch.from_numpy(value.astype(np.float32))
+        for name, value in _read_constants(graph).items()
     }
     # Weights of equal value are stored once; the others are names for them.
     stored |= {
@@ -177,6 +187,14 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise BadInput(
             f"{path} holds another network than the recipe's; use the recipe it was made by"
         ) from error
+
+
+def _read_constants(graph: onnx.GraphProto) -> dict[str, Any]:
+    """Return a file's arrays by name, kernels that are levels and steps multiplied."""
+    read = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    for name in [name.removesuffix(_LEVELS) for name in read if name.endswith(_LEVELS)]:
+        read[name] = kernels.from_levels(read.pop(name + _LEVELS), read.pop(name + _STEPS))
+    return read
 
 
 def compare(network: nn.Module, content: bytes, spec: ModelSpec) -> float:
