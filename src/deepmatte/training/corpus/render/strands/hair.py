@@ -42,18 +42,18 @@ Doubles = NDArray[np.float64]
 HAIR: Parameters = {
     "head_px": Span(130, 420, "height of the head, in pixels of a picture of 512", "logarithmic"),
     "view": Choice(("front", "side", "back"), "where the head looks", (0.6, 0.2, 0.2)),
-    "parting": Choice(("middle", "side", "back", "up"), "how it is combed", (0.3, 0.35, 0.25, 0.1)),
+    "parting": Choice(("middle", "side", "back", "up"), "how it is combed", (0.3, 0.3, 0.2, 0.2)),
     "locks": Span(90, 320, "locks", "whole"),
     "strands": Span(3500, 7500, "strands in all", "whole"),
     "length": Span(0.4, 3.2, "length in heads", "logarithmic"),
-    "width_px": Span(0.45, 1.3, "width of a strand, in pixels of a picture of 512", "logarithmic"),
+    "width_px": Span(0.3, 1.3, "width of a strand, in pixels of a picture of 512", "logarithmic"),
     "taper": Span(0.1, 0.45, "width at the tip, as a share"),
     "wave": Span(0.0, 0.05, "radius of waves, in heads"),
     "wavelength": Span(0.25, 1.2, "length of a wave, in heads", "logarithmic"),
     "frizz": Span(0.003, 0.03, "how far strands wander off, in heads", "logarithmic"),
-    "strays": Span(0.005, 0.06, "share of fly-aways", "logarithmic"),
+    "strays": Span(0.005, 0.15, "share of fly-aways", "logarithmic"),
     "wind": Span(-0.8, 0.8, "wind from the side; a third as often strong"),
-    "opacity": Span(0.6, 1.0, "opacity of a strand"),
+    "opacity": Span(0.45, 1.0, "opacity of a strand"),
     "shadow": Span(0.3, 0.85, "how much darker strands are that lie deep in a lock"),
     "variety": Span(0.1, 0.8, "how much strands differ in brightness", "logarithmic"),
     "gloss": Span(0.5, 4.0, "how strong highlights are", "logarithmic"),
@@ -77,7 +77,7 @@ FLYAWAYS: Parameters = {
     "parting": Choice(("middle", "side", "back"), "how it is combed", (0.25, 0.25, 0.5)),
     "strands": Span(3000, 6000, "strands in all", "whole"),
     "length": Span(0.4, 1.3, "length in heads", "logarithmic"),
-    "width_px": Span(0.35, 0.9, "width of a strand, in pixels of a picture of 512", "logarithmic"),
+    "width_px": Span(0.25, 0.9, "width of a strand, in pixels of a picture of 512", "logarithmic"),
     "wave": Span(0.0, 0.012, "radius of waves, in heads"),
     "frizz": Span(0.008, 0.03, "how far strands wander off, in heads", "logarithmic"),
     "strays": Span(0.06, 0.3, "share of fly-aways", "logarithmic"),
@@ -287,7 +287,9 @@ def ribbons_of(rng: Generator, strands: Strands, look: Look, own: Doubles | None
     colours = np.clip(tone * np.exp(change)[:, None], 0.005, 1)
     shade = (1 - look.shadow * strands.depth)[:, None] * np.interp(along, [0, 0.35], [0.7, 1.0])
     stray = strands.is_stray.astype(np.float64)
-    shade = shade + (1 - shade) * stray[:, None]
+    # Fly-aways leave a lock's shade, but not all of them the head's.
+    lightness = 1 - look.shadow * rng.uniform(0, 1, (count, 1)) ** 2
+    shade = shade + (lightness - shade) * stray[:, None]
     thickness = np.broadcast_to((1 - stray)[:, None] * (1 - along**3 * 0.7), (count, nodes))
     jitter = rng.normal(0, 1, (count, 1)) + look.glints * rng.normal(0, 1, (count, nodes))
     lit = look.light.on_strands(
@@ -295,7 +297,7 @@ def ribbons_of(rng: Generator, strands: Strands, look: Look, own: Doubles | None
     )
     widths = (
         look.width
-        * rng.uniform(0.65, 1.35, (count, 1))
+        * np.exp(rng.normal(0, 0.35, (count, 1)))  # down among coarser hair
         * np.interp(along, [0, 0.06, 0.5, 1], [0.4, 1, 1, look.taper])
     )
     widths = widths * (1 - 0.35 * stray)[:, None]
