@@ -52,7 +52,7 @@ FUR: Parameters = {
     "mess": Span(0.04, 0.3, "how differently neighbours point"),
     "tufts": Span(0.008, 0.05, "distance of tufts in shares of the picture", "logarithmic"),
     "gather": Span(0.0, 0.85, "how tightly tufts gather"),
-    "opacity": Span(0.5, 1.0, "opacity of a hair"),
+    "opacity": Span(0.65, 1.0, "opacity of a hair"),
     "shadow": Span(0.3, 0.85, "how much darker hairs are that lie deep in a tuft"),
     "variety": Span(0.12, 0.7, "how much hairs differ in brightness", "logarithmic"),
     "gloss": Span(0.25, 2.0, "how strong highlights are", "logarithmic"),

@@ -53,7 +53,7 @@ HAIR: Parameters = {
     "frizz": Span(0.003, 0.03, "how far strands wander off, in heads", "logarithmic"),
     "strays": Span(0.005, 0.15, "share of fly-aways", "logarithmic"),
     "wind": Span(-0.8, 0.8, "wind from the side; a third as often strong"),
-    "opacity": Span(0.45, 1.0, "opacity of a strand"),
+    "opacity": Span(0.6, 1.0, "opacity of a strand"),
     "shadow": Span(0.3, 0.85, "how much darker strands are that lie deep in a lock"),
     "variety": Span(0.1, 0.8, "how much strands differ in brightness", "logarithmic"),
     "gloss": Span(0.5, 4.0, "how strong highlights are", "logarithmic"),
