@@ -152,9 +152,8 @@ def _round_kernels(model: onnx.ModelProto) -> None:
         nodes.append(helper.make_node("Mul", [name + "_cast", name + _STEPS], [name]))
     nodes.extend(model.graph.node)
     for part, made in ((model.graph.initializer, constants), (model.graph.node, nodes)):
-        kept = [type(each).FromString(each.SerializeToString()) for each in made]
         del part[:]
-        part.extend(kept)
+        part.extend(made)
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
