@@ -104,7 +104,7 @@ def test_a_network_is_read_back_from_its_file(run: Path, tmp_path: Path) -> None
 
 
 def test_a_file_with_kernels_in_half_precision_is_read(run: Path, tmp_path: Path) -> None:
-    """As files were written before kernels took eight bits, such as guided-11's."""
+    """As files were written before kernels were rounded to levels, such as guided-11's."""
     export.export(run, tmp_path / "m.onnx")
     model = onnx.load(tmp_path / "m.onnx")
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
@@ -121,7 +121,7 @@ def test_a_file_with_kernels_in_half_precision_is_read(run: Path, tmp_path: Path
         torch.testing.assert_close(value, new.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
-def test_kernels_take_eight_bits(run: Path, tmp_path: Path) -> None:
+def test_a_weight_takes_a_byte(run: Path, tmp_path: Path) -> None:
     export.export(run, tmp_path / "m.onnx")
     training = loop.Training(recipes.find("smoke"))
     constants = {each.name: each for each in onnx.load(tmp_path / "m.onnx").graph.initializer}

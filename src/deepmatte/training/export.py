@@ -41,7 +41,7 @@ def export(
     which: str = checkpoint.LAST,
     overwrite: bool = False,
 ) -> ModelSpec:
-    """Write the averaged weights of a run as an ONNX file, kernels in eight bits (kernels).
+    """Write the averaged weights of a run as an ONNX file, kernels in whole numbers (kernels).
 
     The model is called as the file is. scores: what was measured, stored in the file, in place of what the
     run itself measured; which: "last" or "best".
@@ -97,7 +97,7 @@ def rebuild(
 
 
 def to_onnx(network: nn.Module, spec: ModelSpec) -> bytes:
-    """Return the network as an ONNX file of free height and width, kernels in eight bits, spec inside."""
+    """Return the network as an ONNX file of free height and width, kernels in whole numbers, spec inside."""
     network = deepcopy(network).eval()
     side = 4 * spec.stride
     example = (

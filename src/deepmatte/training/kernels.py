@@ -1,7 +1,8 @@
-"""Kernels as whole numbers: eight bits for each weight, and a step for each output channel.
+"""Kernels as whole numbers: a level for each weight, and a step for each output channel.
 
-A step is the one, of some around the largest weight's, that leaves the least squared error. Networks are
-trained in floats; only what is handed out is rounded.
+The largest kernels, which stand where the picture is coarsest, have the fewest levels: four bits do there,
+and a file of them compresses to half. A step is the one, of some around the largest weight's, that leaves the
+least squared error. Networks are trained in floats; only what is handed out is rounded.
 """
 
 from copy import deepcopy
@@ -16,7 +17,8 @@ from deepmatte.pixels import Floats
 
 N = TypeVar("N", bound=nn.Module)
 
-_LEVELS = 127  # on each side of 0
+# Levels on each side of 0, by how many weights a kernel has at least.
+_LEVELS = ((400_000, 7), (100_000, 15), (0, 127))
 # Of the largest weight of a channel: what is beyond is cut off where that leaves the others finer steps.
 _CUTS = np.linspace(0.5, 1, 26)
 
@@ -31,21 +33,22 @@ def to_levels(kernel: Floats) -> tuple[NDArray[np.int8], Floats]:
 
     kernel: (O, …), at least two dimensions, finite. What is such a product already comes back the same.
     """
+    most = next(levels for size, levels in _LEVELS if kernel.size >= size)
     rows = kernel.reshape(len(kernel), -1).astype(np.float64)
     largest = np.abs(rows).max(axis=1)
-    largest[largest == 0] = _LEVELS  # any step will do for a channel of zeros
-    least, steps = np.full(len(rows), np.inf), largest / _LEVELS
+    largest[largest == 0] = most  # any step will do for a channel of zeros
+    least, steps = np.full(len(rows), np.inf), largest / most
     for cut in _CUTS:
-        tried = largest * cut / _LEVELS
-        error = np.square(_round(rows, tried) * tried[:, None] - rows).sum(axis=1)
+        tried = largest * cut / most
+        error = np.square(_round(rows, tried, most) * tried[:, None] - rows).sum(axis=1)
         is_better = error <= least
         least[is_better], steps[is_better] = error[is_better], tried[is_better]
-    shape = (-1, *[1] * (kernel.ndim - 1))
-    return _round(rows, steps).astype(np.int8).reshape(kernel.shape), steps.astype(np.float32).reshape(shape)
+    levels = _round(rows, steps, most).astype(np.int8).reshape(kernel.shape)
+    return levels, steps.astype(np.float32).reshape(-1, *[1] * (kernel.ndim - 1))
 
 
-def _round(rows: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(np.rint(rows / steps[:, None]), -_LEVELS, _LEVELS)
+def _round(rows: NDArray[np.float64], steps: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    return np.clip(np.rint(rows / steps[:, None]), -most, most)
 
 
 def from_levels(levels: NDArray[np.int8], steps: Floats) -> Floats:
