@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from deepmatte import propagation
+from deepmatte.grids import box3
 from deepmatte.propagation import _assemble, _Level
 
 
@@ -58,6 +59,38 @@ def test_the_equations_equal_the_dense_ones_written_as_in_the_papers() -> None:
     np.testing.assert_allclose(matrix.toarray(), expected, atol=1e-3)
     pull = (trust * hint).ravel() - dense @ (alpha * known).ravel()
     np.testing.assert_allclose(right, pull[free], atol=1e-3)
+
+
+def _print(height: int, width: int) -> np.ndarray:
+    """Black print on white paper, whose colours lie on one line but for a little noise: (3, H, W)."""
+    rng = np.random.default_rng(6)
+    grey = np.where(rng.random((height, width)) > 0.5, 0.9, 0.02)
+    return (grey + rng.normal(0, 5e-4, (3, height, width))).astype(np.float32)
+
+
+def test_the_equations_of_print_equal_the_dense_ones() -> None:
+    image = _print(7, 9)
+    is_free = np.ones(63, np.bool_)
+    nothing = np.zeros((7, 9), np.float32)
+    matrix, _ = _assemble(_Level(image, nothing, nothing, nothing, nothing), is_free)
+    links = propagation._link(image, np.arange(63)).toarray()
+    expected = _dense_laplacian(image) + np.diag(links.sum(axis=1)) - links
+    np.testing.assert_allclose(matrix.toarray(), expected, atol=0.01)
+
+
+def test_print_gets_the_alpha_that_solves_the_dense_equations() -> None:
+    image = _print(12, 17)
+    image = ((image + np.roll(image, 1, axis=2) + np.roll(image, 1, axis=1)) / 3).astype(np.float32)
+    known = np.zeros((12, 17), np.float32)
+    known[:2] = known[-2:] = 1
+    alpha = known * (np.arange(12) < 6)[:, None].astype(np.float32)
+    free = np.flatnonzero(known.ravel() == 0)
+    links = propagation._link(image, free).toarray()
+    dense = _dense_laplacian(image)
+    equations = dense[np.ix_(free, free)] + np.diag(links.sum(axis=1)) - links
+    solved = np.linalg.solve(equations, -(dense @ alpha.ravel())[free])
+    found = propagation.propagate(image, known, alpha)
+    np.testing.assert_allclose(found.ravel()[free], np.clip(solved, 0, 1), atol=0.03)
 
 
 def test_links_join_cells_of_one_colour_wherever_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,3 +179,23 @@ def test_lines_explain_an_alpha_that_is_linear_in_colour() -> None:
     lines = propagation.fit_lines(image, alpha)
     np.testing.assert_allclose(propagation.apply_lines(lines, image), alpha, atol=2e-3)
     np.testing.assert_allclose(lines[:, 7, 5], [0.5, -0.25, 0.125, 0.3], atol=2e-3)
+
+
+@pytest.mark.parametrize("noise", [0, 5e-4])
+def test_lines_of_print_are_those_found_window_by_window(noise: float) -> None:
+    image = np.repeat(_print(9, 11)[:1], 3, axis=0)
+    image += np.random.default_rng(3).normal(0, 1, image.shape).astype(np.float32) * noise
+    alpha = np.random.default_rng(4).random((9, 11), np.float32)
+    lines = propagation.fit_lines(image, alpha)
+    wide, wide_alpha = (
+        np.pad(part.astype(np.float64), [(0, 0), (1, 1), (1, 1)], "edge") for part in (image, alpha[None])
+    )
+    each = np.empty((4, 9, 11))
+    for y in range(9):
+        for x in range(11):
+            colours, values = (part[:, y : y + 3, x : x + 3].reshape(-1, 9) for part in (wide, wide_alpha))
+            rows = np.vstack([colours - colours.mean(1, keepdims=True)]).T
+            normal = rows.T @ rows / 9 + propagation.LINE_EPSILON * np.eye(3)
+            each[:3, y, x] = np.linalg.solve(normal, rows.T @ values[0] / 9)
+            each[3, y, x] = values.mean() - each[:3, y, x] @ colours.mean(1)
+    np.testing.assert_allclose(lines, box3(each), rtol=0.01, atol=0.01)

@@ -54,8 +54,8 @@ def _enlarge_last(grid: Floats, factor: int, size: int) -> Floats:
 
 
 def box3(grid: Floats) -> Floats:
-    """Return the mean over each cell's 3 × 3 neighbourhood, edges repeated."""
+    """Return the mean over each cell's 3 × 3 neighbourhood, edges repeated. grid: of any floats."""
     wide = np.pad(grid, [(0, 0)] * (grid.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
     rows = wide[..., :-2, :] + wide[..., 1:-1, :] + wide[..., 2:, :]
-    mean: Floats = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) * np.float32(1 / 9)
-    return mean
+    total: Floats = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+    return total * total.dtype.type(1 / 9)

@@ -86,6 +86,9 @@ def fit_lines(image: Floats, alpha: Floats) -> Floats:
 
     image: (..., 3, H, W), alpha: (..., H, W). Returns (..., 4, H, W): a for red, green, blue, then b.
     """
+    # In double precision, for where channels are nearly alike the determinant is a small difference of large
+    # numbers.
+    image, alpha = image.astype(np.float64), alpha.astype(np.float64)
     mean_image, mean_alpha = box3(image), box3(alpha)
     cov = box3(image * alpha[..., None, :, :]) - mean_image * mean_alpha[..., None, :, :]
     (rr, rg, rb), (gg, gb), (bb,) = (
@@ -105,7 +108,7 @@ def fit_lines(image: Floats, alpha: Floats) -> Floats:
     )
     slope /= det[..., None, :, :]
     offset = mean_alpha - (slope * mean_image).sum(axis=-3)
-    return box3(np.concatenate([slope, offset[..., None, :, :]], axis=-3))
+    return box3(np.concatenate([slope, offset[..., None, :, :]], axis=-3)).astype(np.float32)
 
 
 def apply_lines(lines: Floats, image: Floats) -> Floats:
@@ -220,23 +223,29 @@ def _whiten(views: list[Floats]) -> list[Floats]:
     covariance.
     """
     mean = sum(views[1:], views[0].copy()) / np.float32(len(views))
-    centred = [view - mean for view in views]
-    floor = np.float32(LAPLACIAN_EPSILON / len(views))
+    rows = [view - mean for view in views]
+    # Gram and Schmidt's way on the cells themselves, a channel at a time, regularisation as three cells more.
+    # The covariance of print, or of a grey photo, has lost in float32 what tells its channels apart.
+    for channel in range(3):
+        extra = np.zeros_like(mean)
+        extra[..., channel, :, :] = LAPLACIAN_EPSILON**0.5
+        rows.append(extra)
+    share = np.float32(1 / len(views))
+    for channel in range(3):
+        own = [row[..., channel, :, :] for row in rows]
+        length = np.sqrt(_dot(own, own) * share)
+        for part in own:
+            part /= length
+        for later in range(channel + 1, 3):
+            others = [row[..., later, :, :] for row in rows]
+            along = _dot(own, others) * share
+            for part, other in zip(own, others, strict=True):
+                other -= along * part
+    return rows[: len(views)]
 
-    def covariance(i: int, j: int) -> Floats:
-        total = sum(
-            (c[..., i, :, :] * c[..., j, :, :] for c in centred[1:]),
-            centred[0][..., i, :, :] * centred[0][..., j, :, :],
-        )
-        return np.asarray(total / np.float32(len(views)), dtype=np.float32)
 
-    f00 = np.sqrt(covariance(0, 0) + floor)
-    f10, f20 = covariance(0, 1) / f00, covariance(0, 2) / f00
-    f11 = np.sqrt(np.maximum(covariance(1, 1) + floor - f10**2, floor))
-    f21 = (covariance(1, 2) - f20 * f10) / f11
-    f22 = np.sqrt(np.maximum(covariance(2, 2) + floor - f20**2 - f21**2, floor))
-    for c in centred:
-        c[..., 0, :, :] /= f00
-        c[..., 1, :, :] = (c[..., 1, :, :] - f10 * c[..., 0, :, :]) / f11
-        c[..., 2, :, :] = (c[..., 2, :, :] - f20 * c[..., 0, :, :] - f21 * c[..., 1, :, :]) / f22
-    return centred
+def _dot(left: list[Floats], right: list[Floats]) -> Floats:
+    total = left[0] * right[0]
+    for a, b in zip(left[1:], right[1:], strict=True):
+        total += a * b
+    return total
