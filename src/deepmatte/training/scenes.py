@@ -52,7 +52,7 @@ _LOST = 0.35
 _CLEAR = 0.06
 # Of a picture: where less is unknown once a trimap is settled, it stays as it was.
 _LEAST_SETTLED = 0.01
-_FORMAT = 4  # changes when what is kept, or how guides are made, does
+_FORMAT = 5  # changes when what is kept, or how guides are made, does
 
 
 @dataclass(frozen=True)
