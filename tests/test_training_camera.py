@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from deepmatte.training import camera
-from deepmatte.training.camera import Change, Colouring, Rim, Wrap
+from deepmatte.training.camera import Change, Colouring, Film, Rim, Wrap
 
 
 def _picture(count: int, side: int = 64) -> torch.Tensor:
@@ -138,6 +138,7 @@ def test_each_wrap_is_of_its_own_picture_and_makes_no_other_colours() -> None:
 @pytest.mark.parametrize("kind", camera.KINDS)
 def test_each_change_changes_its_own_pictures_only(kind: str) -> None:
     changes = [each for seed in range(60) for each in camera.draw_changes(np.random.default_rng(seed), 1.0)]
+    changes.append(Change("film", film=Film((0.3, 0.6, 0.1), 1.1, (1.0, 1.02, 1.05))))
     one = next(each for each in changes if each.kind == kind)
     pictures = _picture(3) * 0.5 + 0.25
     found = camera.change(pictures, [(), (one,), ()])
@@ -164,3 +165,23 @@ def test_as_many_end_as_files_as_asked() -> None:
     files = [changes for changes in drawn if changes[-1].kind == "jpeg"]
     assert 250 < len(files) < 350
     assert {len(changes) for changes in drawn} == {1, 2, 3, 4}
+
+
+def test_film_follows_its_equation() -> None:
+    pictures = _picture(2)
+    films = [Film((0.2, 0.7, 0.1), 1.6, (1.0, 1.1, 1.4)), Film((1.0, 0.0, 0.0), 1.0, (1.0, 1.0, 1.0))]
+    found = camera.change(pictures, [(Change("film", film=each),) for each in films]).numpy()
+    grey = np.tensordot([0.2, 0.7, 0.1], pictures[0].numpy(), 1)
+    for channel, gamma in enumerate((1.0, 1.1, 1.4)):
+        expected = (grey.mean() + 1.6 * (grey - grey.mean())).clip(0, 1) ** gamma
+        np.testing.assert_allclose(found[0, channel], expected, atol=1e-6)
+    for channel in found[1]:
+        np.testing.assert_allclose(channel, pictures[1, 0].numpy(), atol=1e-6)
+
+
+def test_films_are_drawn_grey_now_and_then_toned() -> None:
+    films = [camera.draw_film(np.random.default_rng(seed)) for seed in range(400)]
+    assert all(sum(film.shares) == pytest.approx(1, abs=1e-6) for film in films)
+    assert 0.2 < np.mean([film.gamma != (1, 1, 1) for film in films]) < 0.3
+    assert 0.35 < np.mean([film.contrast > 1 for film in films]) < 0.45
+    assert all(film.gamma == tuple(sorted(film.gamma)) for film in films)  # paper yellows

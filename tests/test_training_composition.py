@@ -107,3 +107,16 @@ def test_a_second_foreground_lies_behind_the_first() -> None:
     alone = composition._merge(colours, half, other, both, torch.ones(1, 1, 1, 1, dtype=torch.bool))
     for found, expected in zip(alone, (colours, half, both), strict=True):
         assert torch.equal(found, expected.to(found.dtype))
+
+
+def test_as_many_pictures_are_grey_as_asked(corpus: library.Library) -> None:
+    samples = composition.draw_samples(
+        corpus, Mix(grey=0.5, degraded=0), 80, [np.random.default_rng(seed) for seed in range(40)], SHELF
+    )
+    # A toned picture's channels are functions of one another: as one rises, none falls.
+    order = samples.image[:, 0].flatten(1).argsort(dim=1)
+    is_grey = [
+        bool(((picture.flatten(1)[:, by].diff(dim=1)) >= -2 / 255).all())
+        for picture, by in zip(samples.image, order, strict=True)
+    ]
+    assert 12 <= sum(is_grey) <= 28

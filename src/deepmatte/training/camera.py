@@ -137,14 +137,38 @@ def wrap_light(pictures: Tensor, backgrounds: Tensor, alpha: Tensor, wraps: Sequ
 
 
 @dataclass(frozen=True)
+class Film:
+    """What a black and white picture is made by: shares of red, green and blue in its grey, contrast about
+    its mean, and the tone of its paper (gamma of red, green, blue).
+    """
+
+    shares: tuple[float, float, float]
+    contrast: float
+    gamma: tuple[float, float, float]
+
+
+# Of red, green and blue in grey: alike, and as television has it, once and today (ITU-R BT.601, BT.709).
+_GREYS = ((1 / 3, 1 / 3, 1 / 3), (0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722))
+
+
+def draw_film(rng: Rng) -> Film:
+    """Draw a film: one in four as behind a filter, two in five of more contrast, one in four toned."""
+    shares = [*_GREYS, tuple(rng.dirichlet((1, 1.5, 0.7)).tolist())][rng.integers(4)]
+    contrast = rng.uniform(1, 1.7) if rng.random() < 0.4 else 1.0
+    warm = rng.uniform(0, 0.5) if rng.random() < 0.25 else 0.0
+    return Film(shares, contrast, (1.0, 1 + 0.4 * warm, 1 + warm))
+
+
+@dataclass(frozen=True)
 class Change:
     """One thing a camera does. kind: a name in KINDS; amount: its strength; grain: the noise, if it is one;
-    file: the JPEG, if it is one.
+    film, file: the film, the JPEG, if it is one.
     """
 
     kind: str
     amount: float = 0.0
     grain: int = 0
+    film: Film | None = None
     file: jpeg.File | None = None
 
 
@@ -169,7 +193,7 @@ _AMOUNTS = (
     ("contrast", 0.7, 1.3),
     ("resolution", 0.5, 0.9),
 )
-KINDS = (*(kind for kind, _, _ in _AMOUNTS), "jpeg")
+KINDS = (*(kind for kind, _, _ in _AMOUNTS), "film", "jpeg")
 
 
 def change(pictures: Tensor, changes: Sequence[tuple[Change, ...]]) -> Tensor:
@@ -192,6 +216,8 @@ def _change(pictures: Tensor, kind: str, changes: Sequence[Change]) -> Tensor:
         return torch.cat([_lose_resolution(p[None], a) for p, a in zip(pictures, amounts, strict=True)])
     if kind == "jpeg":
         return jpeg.compress(pictures, [each.file for each in changes if each.file is not None])
+    if kind == "film":
+        return _develop(pictures, [each.film for each in changes if each.film is not None])
     strength = torch.tensor(amounts, dtype=torch.float32).to(pictures.device)[:, None, None, None]
     if kind == "contrast":
         return 0.5 + (pictures - 0.5) * strength
@@ -201,6 +227,14 @@ def _change(pictures: Tensor, kind: str, changes: Sequence[Change]) -> Tensor:
     if kind == "coarse noise":
         grain = blur(grain, [0.8] * len(amounts), truncate=2)
     return pictures + strength * grain
+
+
+def _develop(pictures: Tensor, films: Sequence[Film]) -> Tensor:
+    table = torch.tensor([(*each.shares, *each.gamma, each.contrast) for each in films], dtype=torch.float32)
+    table = table.to(pictures.device)[:, :, None, None]
+    grey = (pictures * table[:, :3]).sum(dim=1, keepdim=True)
+    middle = grey.mean((1, 2, 3), keepdim=True)
+    return (middle + table[:, 6:] * (grey - middle)).clamp_(0, 1) ** table[:, 3:6]
 
 
 def blur(pictures: Tensor, sigmas: Sequence[float], truncate: float = 2.5) -> Tensor:

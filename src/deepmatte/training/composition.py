@@ -64,6 +64,8 @@ class Mix:
     # Most that the outermost of a foreground takes of the light around it: strands let it through, and shine.
     wrap: float = 0.4
     similar_colours: float = 0.1
+    # Pictures on black and white film.
+    grey: float = 0.0
     degraded: float = 0.7
     # Of these: in the end a JPEG file.
     jpeg: float = 0.3
@@ -117,8 +119,15 @@ def draw_samples(
     foreground = camera.wrap_light(foreground, background, alpha, wraps)
     exponents = _column([rng.uniform(*mix.light) for rng in rngs], shelf)
     image = mix_light(foreground, background, alpha, exponents)
-    changes = [camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else () for rng in rngs]
-    return Samples(_to_levels(camera.change(image, changes)), alpha, tri, foreground, background)
+    image = camera.change(image, [_draw_changes(mix, rng) for rng in rngs])
+    return Samples(_to_levels(image), alpha, tri, foreground, background)
+
+
+def _draw_changes(mix: Mix, rng: Rng) -> tuple[camera.Change, ...]:
+    changes = camera.draw_changes(rng, mix.jpeg) if rng.random() < mix.degraded else ()
+    if rng.random() < mix.grey:
+        return camera.Change("film", film=camera.draw_film(rng)), *changes
+    return changes
 
 
 def _colour_foregrounds(
