@@ -14,6 +14,7 @@ SOURCE = ROOT / "src" / "deepmatte"
 ROOMS = (
     "errors",
     "pixels",
+    "exposure",
     "trimap",
     "grids",
     "palette",

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from constant_model import constant_model
 from small_corpus import write_corpus
 from torch import Tensor
 
-from deepmatte import estimate_alpha, framing, guides, load_model, trimap
+from deepmatte import estimate_alpha, exposure, framing, guides, load_model, trimap
 from deepmatte.models import catalogue
-from deepmatte.training import recipes, scenes
+from deepmatte.training import composition, recipes, scenes
 from deepmatte.training.batches import Batches
 from deepmatte.training.composition import Mix
 from deepmatte.training.corpus import library
@@ -242,6 +243,25 @@ def test_batches_are_the_same_whether_scenes_were_kept_or_not(corpus: Library, t
             assert torch.equal(getattr(first, name), getattr(again, name)), name
             assert torch.equal(getattr(first, name), getattr(drawn, name)), name
     assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"0", "1"}
+
+
+def test_a_scene_is_exposed_as_the_pipeline_would(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = scenes.fetch(None, corpus, Mix(), KIND, np.random.default_rng(2))
+    draw_samples = composition.draw_samples
+
+    def draw_dark(*args: Any) -> composition.Samples:
+        drawn = draw_samples(*args)
+        return replace(drawn, image=(drawn.image * 0.4 * 255).round() / 255)
+
+    monkeypatch.setattr(composition, "draw_samples", draw_dark)
+    dark = scenes.fetch(None, corpus, Mix(), KIND, np.random.default_rng(2))
+    np.testing.assert_array_equal(dark.trimap, plain.trimap)
+    assert np.quantile(dark.image, 0.999) == 255
+    rows = np.moveaxis(dark.image, 0, -1)
+    np.testing.assert_array_equal(exposure.expose(rows), rows)
+    image = dark.image.astype(np.float32) / 255
+    planes = guides.survey(image, dark.trimap).planes(image)
+    np.testing.assert_allclose(dark.guide_planes, planes, atol=1e-3)
 
 
 def test_a_settled_scene_has_the_trimap_of_a_second_look(corpus: Library) -> None:

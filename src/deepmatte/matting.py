@@ -1,7 +1,7 @@
 """The pipeline: a picture and a trimap in, an alpha out. Not: files, printing, runtimes by name.
 
-survey the whole picture → for each tile: frame → run the model → keep the core → keep what is known; once
-more, if asked to, in the mirrored picture with what is sure by then
+expose → survey the whole picture → for each tile: frame → run the model → keep the core → keep what is known;
+once more, if asked to, in the mirrored picture with what is sure by then
 """
 
 import warnings
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmatte import framing, guides
+from deepmatte import exposure, framing, guides
 from deepmatte import trimap as trimaps
 from deepmatte.errors import BadInput, ModelUnavailable
 from deepmatte.models import Model, load_model
@@ -100,6 +100,7 @@ def solve(
         return trimaps.keep_known(np.zeros(known.shape, np.float32), known)
     model = model or open_model(options)
     _check_inputs(model)
+    image = exposure.expose(image)
     tell = progress or _tell_nobody
     if not options.second_look:
         return _look(image, known, options.tile_px, model, tell)

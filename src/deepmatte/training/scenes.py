@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepmatte import framing, guides, matting, outputs, trimap
+from deepmatte import exposure, framing, guides, matting, outputs, trimap
 from deepmatte.framing import Window
 from deepmatte.guides import SCALE
 from deepmatte.models import Model, catalogue
@@ -257,6 +257,7 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
         shows_enough = _shows_enough(tri, kind)
         if not shows_enough and (left or best is not None):
             continue
+        image = _expose(image)
         survey = guides.survey(image, tri)
         planes = survey.planes(image)
         error = _error(planes[guides.PLANES.index("propagated")], alpha, tri)
@@ -267,6 +268,12 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
             break
     assert best is not None
     return _settle(best) if kind.settled and rng.random() < kind.settled else best
+
+
+def _expose(image: Floats) -> Floats:
+    """Return a picture (3, S, S) as the pipeline would look at it, in 8 bits."""
+    exposed = to_unit(exposure.expose(np.moveaxis(image, 0, -1)))
+    return to_unit(to_bytes(np.moveaxis(exposed, -1, 0)))
 
 
 def _settle(scene: Scene) -> Scene:
