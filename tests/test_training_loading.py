@@ -21,13 +21,13 @@ from deepmatte.training.shelf import Shelf
 
 CPU = torch.device("cpu")
 RECIPE = replace(recipes.find("dim_modern_smoke"), steps=5)
-# A new scene every other step, some met again; the windows grow.
-KIND = Scenes(side=96, count=3, every=2)
+# A new scene every other step, some met again; the windows grow, and some of the first are wide.
+KIND = Scenes(side=128, count=3, every=2)
 GUIDED = replace(
     recipes.find("smoke"),
     steps=8,
     phases=(
-        Phase("small", size=64, batch=3, share=0.5, scenes=KIND),
+        Phase("small", size=64, batch=4, share=0.5, scenes=KIND, wide=0.5),
         Phase("large", size=80, batch=2, share=0.5, scenes=KIND),
     ),
 )

@@ -47,6 +47,22 @@ def test_a_phase_of_a_size_that_does_not_fit_the_stride_fails() -> None:
         Phase("a", 100, 2, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("batch", "wide", "kind", "message"),
+    [
+        (6, 0.5, Scenes(side=160), "multiple of 4"),
+        (4, 1.5, Scenes(side=160), "share in"),
+        (4, 0.5, None, "scenes"),
+        (4, 0.5, Scenes(side=112), "112 px hold no windows of 128"),
+    ],
+)
+def test_wide_windows_are_of_scenes_and_a_quarter_as_many(
+    batch: int, wide: float, kind: Scenes | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Phase("a", 64, batch, 1.0, scenes=kind, wide=wide)
+
+
 def test_scenes_hold_windows_guides_and_no_colours() -> None:
     with pytest.raises(ValueError, match="64 px hold no windows of 96"):
         Phase("a", 96, 2, 1.0, scenes=Scenes(side=64))

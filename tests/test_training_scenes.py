@@ -245,6 +245,20 @@ def test_batches_are_the_same_whether_scenes_were_kept_or_not(corpus: Library, t
     assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {"0", "1"}
 
 
+def test_as_many_steps_have_wide_windows_as_asked(corpus: Library, tmp_path: Path) -> None:
+    recipe = recipes.find("smoke")
+    phase = Phase("windows", size=64, batch=8, share=1.0, scenes=replace(KIND, side=128), wide=0.4)
+    each, both = (Batches(corpus, recipe, folder=tmp_path, draws=range(count)) for count in (1, 2))
+    shapes = [each.windows(step, phase) for step in range(1000)]
+    assert set(shapes) == {(8, 64), (2, 128)}
+    assert 350 < shapes.count((2, 128)) < 450
+    for step in (shapes.index((8, 64)), shapes.index((2, 128))):
+        count, size = shapes[step]
+        assert each[step, phase][1].alpha.shape == (count, 1, size, size)
+        # Processes that share a step have windows of one size.
+        assert both[step, phase][1].planes.shape == (2 * count, len(framing.PLANES), size, size)
+
+
 def test_a_scene_is_exposed_as_the_pipeline_would(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = scenes.fetch(None, corpus, Mix(), KIND, np.random.default_rng(2))
     draw_samples = composition.draw_samples

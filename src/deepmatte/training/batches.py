@@ -18,7 +18,7 @@ from deepmatte.training.published import PublishedMix
 from deepmatte.training.scenes import Scene
 from deepmatte.training.shelf import Shelf
 
-_SCENES = 1  # sets their generators apart from those of steps
+_SCENES, _WIDE = 1, 2  # set their generators apart from those of steps, and from each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +99,10 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         mix = phase.mix or self.recipe.mix
         rng = self.generator(step, number)
         if phase.scenes is not None:
-            chosen = phase.scenes.choose(step, phase.batch, rng)
+            count, size = self.windows(step, phase)
+            chosen = phase.scenes.choose(step, count, rng)
             drawn = (self.fetch(phase, number, one) for one in chosen)
-            windows = (scene.window(scene.cut(phase.size, rng)) for scene in drawn)
+            windows = (scene.window(scene.cut(size, rng)) for scene in drawn)
             return Batch(*(torch.stack(parts) for parts in zip(*windows, strict=True)))
         return draw_batch(
             self.library,
@@ -117,6 +118,13 @@ class Batches(Dataset[tuple[Phase, Batch]]):
     def generator(self, step: int, number: int) -> Rng:
         """Return what decides on one draw of a step."""
         return np.random.default_rng([self.recipe.seed, step, number])
+
+    def windows(self, step: int, phase: Phase) -> tuple[int, int]:
+        """Return how many windows each draw of a step has, and their side: the same for all its draws."""
+        rng = np.random.default_rng([self.recipe.seed, step, 0, _WIDE])
+        if rng.random() < phase.wide:
+            return phase.batch // 4, 2 * phase.size
+        return phase.batch, phase.size
 
     def fetch(self, phase: Phase, draw: int, number: int) -> Scene:
         """Return one of a phase's scenes by its number; each draw has its own."""

@@ -90,12 +90,13 @@ class Dealer:
         step, phase = key
         assert phase.scenes is not None
         parts, draws = [], self._batches.draws
+        count, size = self._batches.windows(step, phase)
         for at, draw in enumerate(draws):
             rng = self._batches.generator(step, draw)
-            chosen = phase.scenes.choose(step, phase.batch, rng)
+            chosen = phase.scenes.choose(step, count, rng)
             places = [number * len(draws) + at for number in chosen]
             self._deal(max(places) + 1)
-            cuts = [self._deck.cut(place, phase.size, rng) for place in places]
+            cuts = [self._deck.cut(place, size, rng) for place in places]
             parts.append(self._deck.windows(places, cuts))
         return phase, join(parts)
 

@@ -17,6 +17,8 @@ class Phase:
     share: of the whole budget (steps or minutes).
 
     scenes: the whole pictures that samples are windows of; if none are given they are pictures of their own.
+    wide: the share of steps whose windows are a quarter as many, of twice the side: as much to compute, but
+    more around a pixel to learn from.
     frozen: the network's parts that stay as they are, normalisation statistics too; skipped: parts left out
     of the forward pass; loss, mix: in place of the recipe's.
     """
@@ -30,15 +32,22 @@ class Phase:
     loss: dict[str, float] | None = None
     mix: Mix | PublishedMix | None = None
     scenes: Scenes | None = None
+    wide: float = 0.0
 
     def __post_init__(self) -> None:
         if self.size % 16 or self.size < 64:
             raise ValueError(
                 f"phase {self.name}: size is {self.size}; expected a multiple of 16, at least 64"
             )
-        if self.scenes is not None and self.scenes.side < self.size:
+        if self.wide and (self.scenes is None or self.batch % 4 or not 0 < self.wide <= 1):
             raise ValueError(
-                f"phase {self.name}: scenes of {self.scenes.side} px hold no windows of {self.size} px"
+                f"phase {self.name}: wide is {self.wide} with batches of {self.batch}; expected a share in"
+                " [0, 1], and for wide windows scenes and a batch that is a multiple of 4"
+            )
+        largest = 2 * self.size if self.wide else self.size
+        if self.scenes is not None and self.scenes.side < largest:
+            raise ValueError(
+                f"phase {self.name}: scenes of {self.scenes.side} px hold no windows of {largest} px"
             )
         if self.batch < 1 or not 0 < self.share <= 1:
             raise ValueError(f"phase {self.name}: expected batch >= 1 and 0 < share <= 1")
