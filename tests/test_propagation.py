@@ -16,7 +16,7 @@ def _two_colours(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return image.astype(np.float32), alpha
 
 
-def _dense_laplacian(image: np.ndarray) -> np.ndarray:
+def _dense_laplacian(image: np.ndarray, epsilon: float = propagation.LAPLACIAN_EPSILON) -> np.ndarray:
     """The matting Laplacian, summed window by window as equation (12) of Levin et al. 2008 is written."""
     height, width = image.shape[1:]
     cells = height * width
@@ -27,7 +27,7 @@ def _dense_laplacian(image: np.ndarray) -> np.ndarray:
             window = image[:, y : y + 3, x : x + 3].reshape(3, 9).astype(np.float64)
             members = index[y : y + 3, x : x + 3].ravel()
             centred = window - window.mean(1, keepdims=True)
-            covariance = centred @ centred.T / 9 + propagation.LAPLACIAN_EPSILON / 9 * np.eye(3)
+            covariance = centred @ centred.T / 9 + epsilon / 9 * np.eye(3)
             affinity = (1 + centred.T @ np.linalg.inv(covariance) @ centred) / 9
             laplacian[np.ix_(members, members)] += np.eye(9) - affinity
     return laplacian
@@ -76,6 +76,29 @@ def test_the_equations_of_print_equal_the_dense_ones() -> None:
     links = propagation._link(image, np.arange(63)).toarray()
     expected = _dense_laplacian(image) + np.diag(links.sum(axis=1)) - links
     np.testing.assert_allclose(matrix.toarray(), expected, atol=0.01)
+
+
+def test_noise_is_regularised_in_the_equations_and_in_lines() -> None:
+    image = np.random.default_rng(5).random((3, 6, 7), np.float32) * 0.1
+    nothing = np.zeros((6, 7), np.float32)
+    is_free = np.ones(42, np.bool_)
+    matrix, _ = _assemble(_Level(image, nothing, nothing, nothing, nothing, 0.01), is_free)
+    links = propagation._link(image, np.arange(42)).toarray()
+    dense = _dense_laplacian(image, propagation.LAPLACIAN_EPSILON + 0.03 * 0.01)
+    np.testing.assert_allclose(matrix.toarray(), dense + np.diag(links.sum(axis=1)) - links, atol=1e-3)
+    alpha = np.random.default_rng(6).random((6, 7), np.float32)
+    slopes = [np.abs(propagation.fit_lines(image, alpha, noise)[:3]).mean() for noise in (0.0, 1e-3, 1.0)]
+    assert slopes[0] > 2 * slopes[1] > 20 * slopes[2]
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.01, 0.05])
+def test_noise_is_measured_beside_slopes_and_edges(deviation: float) -> None:
+    rows, columns = np.mgrid[:120, :150]
+    image = np.stack([rows / 200, columns / 300, (rows + columns) / 600]) + 0.2 * (rows > 60) * (columns > 40)
+    noise = np.random.default_rng(0).normal(0, deviation, (2, *image.shape))
+    both = propagation.measure_noise((image + noise).astype(np.float32))
+    assert both.shape == (2,)
+    np.testing.assert_allclose(both, max(deviation**2 - 1.6e-5, 0), rtol=0.08, atol=1e-9)
 
 
 def test_print_gets_the_alpha_that_solves_the_dense_equations() -> None:

@@ -101,10 +101,11 @@ def _propagate(image: Floats, known: tuple[Floats, Floats], scale: int) -> tuple
     is_foreground, is_background = known
     distances = palette.measure_distances(small, is_foreground, is_background)
     hint, sureness = palette.judge(distances)
+    noise = propagation.measure_noise(light)
     rough = propagation.propagate(
-        light, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness
+        light, is_foreground + is_background, is_foreground, hint, np.float32(TRUST) * sureness, noise
     )
-    return rough, propagation.fit_lines(light, rough), distances
+    return rough, propagation.fit_lines(light, rough, noise), distances
 
 
 def _choose_grid(tri: Bytes, known: tuple[Floats, Floats]) -> tuple[int, tuple[Floats, Floats]]:

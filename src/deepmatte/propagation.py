@@ -35,6 +35,9 @@ _PLACE = 0.03
 # Regularisation of a window's colour covariance (light in [0, 1]): smaller follows noise, larger blurs edges.
 LAPLACIAN_EPSILON = 3e-8
 LINE_EPSILON = 1e-5
+# Noise (its variance) asks for more: of lines as much as it has, of the Laplacian this share. Clean
+# photographs have this variance on the finest grid, and need none. Measured in docs/experiments.md.
+_NOISE_SHARE, _QUIET = 0.03, 1.6e-5
 # Less than this many cells on a side holds no 3 × 3 window pair worth a level.
 SMALLEST_SIDE = 8
 
@@ -42,22 +45,44 @@ _WINDOW = tuple((y, x) for y in range(3) for x in range(3))
 _OFFSETS = tuple((dy, dx) for dy in range(3) for dx in range(-2, 3) if dy > 0 or dx > 0)
 
 
+def measure_noise(image: Floats) -> Floats:
+    """Return the variance of a picture's noise, (...), as far as it is above that of clean photographs.
+
+    image: (..., 3, H, W). Told by second differences across and down, where colours and soft edges leave
+    nothing (Immerkær 1996, "Fast Noise Variance Estimation"), in the fifth of the picture where they are
+    least.
+    """
+    if min(image.shape[-2:]) < 3:
+        return np.zeros(image.shape[:-3], np.float32)
+    down = image[..., :-2, :] - 2 * image[..., 1:-1, :] + image[..., 2:, :]
+    across = down[..., :-2] - 2 * down[..., 1:-1] + down[..., 2:]
+    # Of a normal distribution a fifth lies within 0.2533 deviations; the weights' squares add up to 36.
+    deviation = np.quantile(np.abs(across), 0.2, axis=(-3, -2, -1)) / (0.2533 * 6)
+    return np.asarray(np.maximum(deviation**2 - _QUIET, 0), dtype=np.float32)
+
+
 def propagate(
-    image: Floats, known: Floats, alpha: Floats, hint: Floats | None = None, trust: Floats | None = None
+    image: Floats,
+    known: Floats,
+    alpha: Floats,
+    hint: Floats | None = None,
+    trust: Floats | None = None,
+    noise: Floats | float = 0.0,
 ) -> Floats:
     """Spread alpha from the known cells to the others.
 
     image: (..., 3, H, W), light in [0, 1]; known: (..., H, W), 1 where alpha is given, else 0; alpha: (...,
     H, W), 0 or 1 where known; hint: (..., H, W) in [0, 1], what else is thought of alpha; trust: (..., H, W)
-    ≥ 0, the weight of (α − hint)² beside αᵀLα. Returns (..., H, W) in [0, 1]; without any known cell or trust
-    it is ½ everywhere.
+    ≥ 0, the weight of (α − hint)² beside αᵀLα; noise: (...), what measure_noise returns. Returns (..., H, W)
+    in [0, 1]; without any known cell or trust it is ½ everywhere.
     """
     if hint is None or trust is None:
         hint = trust = np.zeros_like(alpha)
     height, width = alpha.shape[-2:]
     images = image.reshape(-1, 3, height, width)
     grids = (grid.reshape(-1, height, width) for grid in (known, alpha, hint, trust * (1 - known)))
-    out = [_spread(_Level(*picture)) for picture in zip(images, *grids, strict=True)]
+    variances = np.broadcast_to(noise, alpha.shape[:-2]).ravel().tolist()
+    out = [_spread(_Level(*picture)) for picture in zip(images, *grids, variances, strict=True)]
     return np.stack(out).reshape(alpha.shape)
 
 
@@ -73,7 +98,11 @@ def _spread(finest: "_Level") -> Floats:
             guess = np.full_like(level.alpha, 0.5)
         else:
             guess = np.clip(
-                apply_lines(enlarge(fit_lines(coarser, rough), 2, *level.alpha.shape), level.image), 0, 1
+                apply_lines(
+                    enlarge(fit_lines(coarser, rough, level.noise), 2, *level.alpha.shape), level.image
+                ),
+                0,
+                1,
             )
         rough = _descend(level, np.where(level.known > 0, level.alpha, guess), steps)
         coarser = level.image
@@ -81,10 +110,11 @@ def _spread(finest: "_Level") -> Floats:
     return rough
 
 
-def fit_lines(image: Floats, alpha: Floats) -> Floats:
+def fit_lines(image: Floats, alpha: Floats, noise: Floats | float = 0.0) -> Floats:
     """Fit α = a·I + b in each 3 × 3 window and average over the windows that hold a cell (He et al. 2010).
 
-    image: (..., 3, H, W), alpha: (..., H, W). Returns (..., 4, H, W): a for red, green, blue, then b.
+    image: (..., 3, H, W), alpha: (..., H, W); noise: (...), what measure_noise returns. Returns (..., 4, H,
+    W): a for red, green, blue, then b.
     """
     # In double precision, for where channels are nearly alike the determinant is a small difference of large
     # numbers.
@@ -96,7 +126,8 @@ def fit_lines(image: Floats, alpha: Floats) -> Floats:
          for j in range(i, 3)]
         for i in range(3)
     )  # fmt: skip
-    rr, gg, bb = rr + LINE_EPSILON, gg + LINE_EPSILON, bb + LINE_EPSILON
+    epsilon = LINE_EPSILON + np.asarray(noise, np.float64)[..., None, None]
+    rr, gg, bb = rr + epsilon, gg + epsilon, bb + epsilon
     # The inverse of a symmetric 3 × 3 matrix by cofactors: one vectorised line each instead of a loop of
     # solves.
     c00, c01, c02 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
@@ -127,6 +158,7 @@ class _Level(NamedTuple):
     alpha: Floats
     hint: Floats
     trust: Floats
+    noise: float = 0.0
 
 
 def _reduce(level: _Level) -> _Level:
@@ -135,7 +167,8 @@ def _reduce(level: _Level) -> _Level:
     is_background = (halve(level.known * (1 - level.alpha)) == 1).astype(np.float32)
     trust = halve(level.trust)
     hint = np.divide(halve(level.hint * level.trust), np.maximum(trust, 1e-12), dtype=np.float32)
-    return _Level(halve(level.image), is_foreground + is_background, is_foreground, hint, trust)
+    known = is_foreground + is_background
+    return _Level(halve(level.image), known, is_foreground, hint, trust, level.noise)
 
 
 def _descend(level: _Level, start: Floats, steps: int) -> Floats:
@@ -163,7 +196,8 @@ def _assemble(level: _Level, is_free: AnyArray) -> tuple[Any, Floats]:
     diagonal = level.trust.ravel().copy()
     right = diagonal * level.hint.ravel()
     entries: list[tuple[Any, Any, Floats]] = []
-    for (dy, dx), weight in _affinities(level.image).items():
+    epsilon = LAPLACIAN_EPSILON + _NOISE_SHARE * level.noise
+    for (dy, dx), weight in _affinities(level.image, epsilon).items():
         if abs(dx) >= width:
             continue  # no row holds both cells
         shift = dy * width + dx
@@ -201,13 +235,13 @@ def _link(image: Floats, free: AnyArray) -> Any:
     return links + links.T
 
 
-def _affinities(image: Floats) -> dict[tuple[int, int], Floats]:
+def _affinities(image: Floats, epsilon: float) -> dict[tuple[int, int], Floats]:
     """Sum (1 + (I_i − μ)ᵀ Σ⁻¹ (I_j − μ)) / 9 over the 3 × 3 windows that hold both cells i and j = i +
     offset.
     """
     height, width = image.shape[-2:]
     rows, columns = max(height - 2, 0), max(width - 2, 0)
-    whitened = _whiten([image[..., y : y + rows, x : x + columns] for y, x in _WINDOW])
+    whitened = _whiten([image[..., y : y + rows, x : x + columns] for y, x in _WINDOW], epsilon)
     weights = {offset: np.zeros((*image.shape[:-3], height, width), np.float32) for offset in _OFFSETS}
     for (first, at), (second, to) in combinations(enumerate(_WINDOW), 2):
         affinity = (whitened[first] * whitened[second]).sum(axis=-3)
@@ -218,9 +252,9 @@ def _affinities(image: Floats) -> dict[tuple[int, int], Floats]:
     return weights
 
 
-def _whiten(views: list[Floats]) -> list[Floats]:
+def _whiten(views: list[Floats], epsilon: float) -> list[Floats]:
     """Return the windows' cells less their mean, times the inverse Cholesky factor of their colour
-    covariance.
+    covariance plus epsilon over their number.
     """
     mean = sum(views[1:], views[0].copy()) / np.float32(len(views))
     rows = [view - mean for view in views]
@@ -228,7 +262,7 @@ def _whiten(views: list[Floats]) -> list[Floats]:
     # The covariance of print, or of a grey photo, has lost in float32 what tells its channels apart.
     for channel in range(3):
         extra = np.zeros_like(mean)
-        extra[..., channel, :, :] = LAPLACIAN_EPSILON**0.5
+        extra[..., channel, :, :] = epsilon**0.5
         rows.append(extra)
     share = np.float32(1 / len(views))
     for channel in range(3):
