@@ -217,7 +217,7 @@ def test_lines_of_print_are_those_found_window_by_window(noise: float) -> None:
     for y in range(9):
         for x in range(11):
             colours, values = (part[:, y : y + 3, x : x + 3].reshape(-1, 9) for part in (wide, wide_alpha))
-            rows = np.vstack([colours - colours.mean(1, keepdims=True)]).T
+            rows = (colours - colours.mean(1, keepdims=True)).T
             normal = rows.T @ rows / 9 + propagation.LINE_EPSILON * np.eye(3)
             each[:3, y, x] = np.linalg.solve(normal, rows.T @ values[0] / 9)
             each[3, y, x] = values.mean() - each[:3, y, x] @ colours.mean(1)

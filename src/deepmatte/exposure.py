@@ -47,9 +47,9 @@ def _measure(image: AnyArray) -> tuple[float, float]:
     step = math.isqrt(image.shape[0] * image.shape[1] // _COUNTED) + 1
     counts = np.bincount(to_words(to_unit(image[::step, ::step])).ravel(), minlength=1 << 16)
     shares = np.cumsum(counts) / counts.sum()
-    darkest, lightest = np.searchsorted(shares, (_DARKEST, _LIGHTEST)) / 65535
-    black = (float(darkest) - _PEDESTAL * float(lightest)) / (1 - _PEDESTAL)
-    return black if black >= _VEIL * lightest else 0.0, float(lightest)
+    darkest, lightest = (np.searchsorted(shares, (_DARKEST, _LIGHTEST)) / 65535).tolist()
+    black = (darkest - _PEDESTAL * lightest) / (1 - _PEDESTAL)
+    return black if black >= _VEIL * lightest else 0.0, lightest
 
 
 def _stretch(values: Floats, low: float, high: float) -> Floats:

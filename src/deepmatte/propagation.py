@@ -97,13 +97,8 @@ def _spread(finest: "_Level") -> Floats:
         if rough is None:
             guess = np.full_like(level.alpha, 0.5)
         else:
-            guess = np.clip(
-                apply_lines(
-                    enlarge(fit_lines(coarser, rough, level.noise), 2, *level.alpha.shape), level.image
-                ),
-                0,
-                1,
-            )
+            lines = enlarge(fit_lines(coarser, rough, level.noise), 2, *level.alpha.shape)
+            guess = np.clip(apply_lines(lines, level.image), 0, 1)
         rough = _descend(level, np.where(level.known > 0, level.alpha, guess), steps)
         coarser = level.image
     assert rough is not None

@@ -148,7 +148,7 @@ class Film:
 
 
 # Of red, green and blue in grey: alike, and as television has it, once and today (ITU-R BT.601, BT.709).
-_GREYS = ((1 / 3, 1 / 3, 1 / 3), (0.299, 0.587, 0.114), (0.2126, 0.7152, 0.0722))
+_GREYS = ((1 / 3, 1 / 3, 1 / 3), jpeg.TO_YCC[0], (0.2126, 0.7152, 0.0722))
 
 
 def draw_film(rng: Rng) -> Film:

@@ -26,7 +26,7 @@ _CHROMA = (
     (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
     (47, 66, 99, 99, 99, 99, 99, 99), *((99,) * 8 for _ in range(4)),
 )  # fmt: skip
-_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 _TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 _BLOCK = 16  # the side of what is coded together where chroma is halved
 
@@ -84,7 +84,7 @@ def compress(pictures: Tensor, files: Sequence[File]) -> Tensor:
 
 def _compress(levels: Tensor, steps: Tensor, halved: bool) -> Tensor:
     """levels: (N, 3, H, W) in 0 … 255, sides multiples of 16; steps: (N, 3, 8, 8)."""
-    planes = _mix(levels, _TO_YCC).round_()
+    planes = _mix(levels, TO_YCC).round_()
     planes[:, 0] -= 128
     luma, chroma = planes[:, :1], planes[:, 1:]
     if halved:
