@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -40,35 +41,43 @@ def _turn_back(parts: Sequence[Tensor], way: int) -> list[Tensor]:
 
 def test_a_window_is_what_the_pipeline_reads_there(corpus: Library) -> None:
     """Planes and fields are those that framing makes of the whole picture, up to the half precision kept,
-    turned and mirrored in every way.
+    turned and mirrored in every way, and with channels in every order.
     """
     scene = scenes.fetch(None, corpus, Mix(), KIND, np.random.default_rng(2))
-    image, tri = scene.image.astype(np.float32) / 255, scene.trimap
-    survey = guides.survey(image, tri)
-    places, ways = set(), set()
-    for seed in range(30):
+    tri = scene.trimap
+    pictures = {
+        order: np.ascontiguousarray(scene.image[list(order)], np.float32) / 255
+        for order in permutations(range(3))
+    }
+    surveys = {order: guides.survey(image, tri) for order, image in pictures.items()}
+    places, ways, orders = set(), set(), []
+    for seed in range(60):
         parts = scene.window(scene.cut(48, np.random.default_rng(seed)))
         found = [
-            (y, x, way)
+            (order, y, x, way)
+            for order, image in pictures.items()
             for way in range(8)
             for y in range(0, 49, guides.SCALE)
             for x in range(0, 49, guides.SCALE)
             if np.array_equal(_turn_back(parts[:1], way)[0][:3], image[:, y : y + 48, x : x + 48])
         ]
         assert len(found) == 1
-        top, left, way = found[0]
+        order, top, left, way = found[0]
         planes, grids, alpha, is_unknown = _turn_back(parts, way)
         window = framing.Window(top, left, 48, 48)
-        expected = framing.planes(image.transpose(1, 2, 0), tri, survey, window)
+        expected = framing.planes(pictures[order].transpose(1, 2, 0), tri, surveys[order], window)
         np.testing.assert_allclose(planes, expected, atol=1e-3)
-        np.testing.assert_allclose(grids, framing.fields(survey, (96, 96), window), atol=1e-3)
+        np.testing.assert_allclose(grids, framing.fields(surveys[order], (96, 96), window), atol=1e-3)
         np.testing.assert_allclose(alpha[0] * 255, scene.alpha[window.slices], atol=1e-4)
         assert np.array_equal(is_unknown[0], tri[window.slices] == trimap.UNKNOWN)
         assert is_unknown.any()
         places.add((top, left))
         ways.add(way)
+        orders.append(order)
     assert len(places) > 1
     assert ways == set(range(8))
+    assert set(orders) == set(pictures)
+    assert orders.count((0, 1, 2)) > len(orders) / 3  # most are as they are
 
 
 def test_scenes_are_like_pictures_that_people_bring(corpus: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,8 +61,12 @@ class Deck:
         rows = torch.from_numpy(np.array(places)).to(self.device)[:, None, None, None]
         at, coarse = (self._pixels(cuts, scale) for scale in (1, guides.SCALE))
         pictures, planes, fields = (
-            room[rows, torch.arange(room.shape[1], device=self.device)[:, None, None], where]
-            for room, where in ((self._pictures, at), (self._planes, at), (self._fields, coarse))
+            room[rows, torch.tensor(orders).to(self.device)[:, :, None, None], where]
+            for room, orders, where in (
+                (self._pictures, [[*cut.channels, 3, 4] for cut in cuts], at),
+                (self._planes, [range(len(guides.PLANES))], at),
+                (self._fields, [cut.fields_order for cut in cuts], coarse),
+            )
         )
         image, known, alpha = pictures.split((3, 1, 1), dim=1)
         levels = [(known == level).float() for level in (trimap.FOREGROUND, trimap.BACKGROUND)]

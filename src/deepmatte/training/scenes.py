@@ -50,6 +50,9 @@ _LOST = 0.35
 # Mean error of the propagated alpha in most photographs: 0.03 to 0.05, where every other scene has more than
 # 0.07. A network that has seen few easy scenes spoils what guides have found.
 _CLEAR = 0.06
+# Of windows: in so many the channels are in any order, for hair is as good in green. Guides know no order of
+# channels: theirs are those of such a picture.
+_REORDERED = 0.5
 # Of a picture: where less is unknown once a trimap is settled, it stays as it was.
 _LEAST_SETTLED = 0.01
 _FORMAT = 5  # changes when what is kept, or how guides are made, does
@@ -109,7 +112,8 @@ class Scenes:
 @dataclass(frozen=True)
 class Cut:
     """A window of size × size pixels, its first row and column multiples of SCALE. turned: its rows become
-    columns; mirrored: then from top to bottom, from left to right.
+    columns; mirrored: then from top to bottom, from left to right; channels: the picture's that become its
+    first, second and third.
     """
 
     top: int
@@ -117,6 +121,18 @@ class Cut:
     size: int
     turned: bool
     mirrored: tuple[bool, bool]
+    channels: tuple[int, int, int] = (0, 1, 2)
+
+    @property
+    def planes_order(self) -> list[int]:
+        """Which of framing.PLANES becomes each of the window's."""
+        return [*self.channels, *range(3, len(framing.PLANES))]
+
+    @property
+    def fields_order(self) -> list[int]:
+        """Which of guides.FIELDS, colours of both sides first, becomes each of the window's."""
+        both = [3 * side + channel for side in range(2) for channel in self.channels]
+        return [*both, *range(len(both), len(guides.FIELDS))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +145,17 @@ class Spots:
     unknown: NDArray[np.int32]
 
     def cut(self, size: int, rng: Rng) -> Cut:
-        """Draw a window of size × size pixels around an unknown pixel, one of eight ways round."""
+        """Draw a window of size × size pixels around an unknown pixel, one of eight ways round, half of them
+        with channels in any order.
+        """
         place = np.array(divmod(int(self.unknown[rng.integers(len(self.unknown))]), self.side))
         # The pixel may lie anywhere but at the window's edge.
         corner = place - rng.integers(size // 8, size - size // 8, 2)
         top, left = (int(at) // SCALE * SCALE for at in corner.clip(0, self.side - size))
         turned, down, across = (bool(one) for one in rng.integers(2, size=3))
-        return Cut(top, left, size, turned, (down, across))
+        is_reordered = rng.random() < _REORDERED
+        first, second, third = rng.permutation(3).tolist() if is_reordered else range(3)
+        return Cut(top, left, size, turned, (down, across), (first, second, third))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +199,8 @@ class Scene:
         size, size), all float32.
         """
         window = Window(cut.top, cut.left, cut.size, cut.size)
-        planes = framing.planes(np.moveaxis(self.image, 0, 2), self.trimap, self, window)
-        fields = framing.fields(self, self.trimap.shape, window)
+        planes = framing.planes(np.moveaxis(self.image, 0, 2), self.trimap, self, window)[cut.planes_order]
+        fields = framing.fields(self, self.trimap.shape, window)[cut.fields_order]
         alpha = to_unit(self.alpha[window.slices])
         is_unknown = (self.trimap[window.slices] == trimap.UNKNOWN).astype(np.float32)
         axes = [axis for axis, is_so in zip((1, 2), cut.mirrored, strict=True) if is_so]
