@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from deepmatte.errors import BadInput, MatteError
-from deepmatte.training import batches, checkpoint, export, losses, stored
+from deepmatte.training import batches, checkpoint, export, losses, optimisers, stored
 from deepmatte.training.budget import learning_rate
 from deepmatte.training.networks import build, dim
 from deepmatte.training.phases import Phase, Recipe
@@ -35,8 +35,8 @@ class Training:
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # is not in its types
         self.average = deepcopy(network).eval()
         self.network = self._shared = self.ranks.adapt(network)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+        self.optimiser = optimisers.build(
+            recipe.optimiser, self.network, recipe.learning_rate, recipe.weight_decay, self.halves
         )
         self.state = checkpoint.State(recipe.name, seed=recipe.seed)
         self.phase: Phase | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepmatte import framing
-from deepmatte.training import losses
+from deepmatte.training import losses, optimisers
 from deepmatte.training.composition import Mix
 from deepmatte.training.networks import BUILDERS
 from deepmatte.training.published import PublishedMix
@@ -58,9 +58,9 @@ class Recipe:
     """A whole training run.
 
     steps: the budget where no minutes are given; learning_rate: its peak, after warm_up steps, then a cosine
-    to nearly zero at the end of the budget, or no change where schedule is "constant"; average: decay per
-    step of the running mean of weights that is kept; loss: weights by name in losses.TERMS; cut_off: what
-    lies beyond the truth at 0 and 1 costs nothing (losses.cut_off).
+    to nearly zero at the end of the budget, or no change where schedule is "constant"; optimiser: one of
+    optimisers.NAMES; average: decay per step of the running mean of weights that is kept; loss: weights by
+    name in losses.TERMS; cut_off: what lies beyond the truth at 0 and 1 costs nothing (losses.cut_off).
     """
 
     name: str
@@ -72,6 +72,7 @@ class Recipe:
     settings: dict[str, Any] = field(default_factory=dict)
     mix: Mix | PublishedMix = field(default_factory=Mix)
     schedule: str = "cosine"
+    optimiser: str = optimisers.ADAMW
     cut_off: bool = True
     weight_decay: float = 1e-2
     warm_up: int = 300
@@ -84,6 +85,8 @@ class Recipe:
             raise ValueError(f"network is {self.network}; expected one of {', '.join(BUILDERS)}")
         if self.schedule not in ("cosine", "constant"):
             raise ValueError(f"schedule is {self.schedule}; expected cosine or constant")
+        if self.optimiser not in optimisers.NAMES:
+            raise ValueError(f"optimiser is {self.optimiser}; expected {' or '.join(optimisers.NAMES)}")
         if unknown := {name for weights in self._losses() for name in weights} - set(losses.TERMS):
             raise ValueError(
                 f"loss names {', '.join(sorted(unknown))}; expected some of {', '.join(losses.TERMS)}"
