@@ -8,7 +8,8 @@ Cost: 160,000 samples, two hours on two cores with bfloat16 of their own, drawin
 seconds each. guided-14 had 1,217,792 samples: some 300,000 of earlier states of the mix below, the others of
 scenes much as they are drawn now, but for bands of up to 8 % of the side before the last 690,000; some 75,000
 had the trimap that an earlier model's answer left (trimap.settle). The last 66,520 alone had Muon and
-channels in any order, on 6,300 new scenes and 3,800 of before; the last 165,000 wide windows and grey pictures.
+channels in any order, on 6,300 new scenes and 3,800 of before; the last 165,000 wide windows and grey
+pictures.
 Score (SAD e3 / MSE e-3 on 13 alphamatting.com photographs): 3.52 / 9.5 with trimap1, 3.87 / 7.9 with
 trimap2; the guides alone 4.70 / 14.5 and 5.68 / 12.8.
 SMOKE is the same in small: a few steps on small samples, to see that everything turns.
