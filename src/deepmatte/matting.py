@@ -33,7 +33,7 @@ class MattingOptions:
 
     model: str = DEFAULT  # a name that `deepmatte models` lists, or the path of an .onnx file
     tile_px: int = framing.CORE_PX  # longest side of what is computed at once: smaller takes less memory
-    # bf16 takes half the time and moves no alpha of the default model by more than 2/255
+    # bf16 takes half the time and moves no alpha of the default model by more than 4/255
     # (docs/decisions/runtime.md); "auto" uses it where processor and runtime have it, else f32.
     precision: str = "auto"
     runtime: str = "auto"  # OpenVINO where it is installed, else ONNX Runtime
