@@ -91,7 +91,14 @@ def test_scenes_are_met_from_the_first_step_on() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"side": 100}, {"side": 48}, {"count": 0}, {"unknown": (0.6, 0.3)}, {"least_foreground": 0.9}],
+    [
+        {"side": 100},
+        {"side": 48},
+        {"count": 0},
+        {"unclear": 0.0},
+        {"unknown": (0.6, 0.3)},
+        {"least_foreground": 0.9},
+    ],
 )
 def test_scenes_that_cannot_be_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="scenes: "):

@@ -1,6 +1,6 @@
 """Batches by step: which samples each step of a run learns from."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
     shelf: Shelf | None = None
     draws: range = range(1)
     folder: Path | None = None
+    _clear: dict[tuple[int, int], bool] = field(default_factory=dict, init=False)  # by draw and number
 
     def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, Batch]:
         """Draw this process's part of a step in a phase."""
@@ -100,7 +101,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         rng = self.generator(step, number)
         if phase.scenes is not None:
             count, size = self.windows(step, phase)
-            chosen = phase.scenes.choose(step, count, rng)
+            chosen = phase.scenes.choose(step, count, rng, lambda one: self._is_clear(phase, number, one))
             drawn = (self.fetch(phase, number, one) for one in chosen)
             windows = (scene.window(scene.cut(size, rng)) for scene in drawn)
             return Batch(*(torch.stack(parts) for parts in zip(*windows, strict=True)))
@@ -125,6 +126,12 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         if rng.random() < phase.wide:
             return phase.batch // 4, 2 * phase.size
         return phase.batch, phase.size
+
+    def _is_clear(self, phase: Phase, draw: int, number: int) -> bool:
+        key = draw, number
+        if key not in self._clear:
+            self._clear[key] = bool(self.fetch(phase, draw, number).is_clear)
+        return self._clear[key]
 
     def fetch(self, phase: Phase, draw: int, number: int) -> Scene:
         """Return one of a phase's scenes by its number; each draw has its own."""

@@ -52,6 +52,10 @@ class Deck:
         ):
             room[place] = torch.from_numpy(part.reshape(len(part), -1))
 
+    def is_clear(self, place: int) -> bool:
+        """Return whether the scene at a place is clear."""
+        return self._spots[place].is_clear
+
     def cut(self, place: int, size: int, rng: Rng) -> Cut:
         """Draw a window of the scene at a place, as the scene itself would."""
         return self._spots[place].cut(size, rng)

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -93,18 +94,24 @@ class Dealer:
         count, size = self._batches.windows(step, phase)
         for at, draw in enumerate(draws):
             rng = self._batches.generator(step, draw)
-            chosen = phase.scenes.choose(step, count, rng)
-            places = [number * len(draws) + at for number in chosen]
-            self._deal(max(places) + 1)
-            cuts = [self._deck.cut(place, size, rng) for place in places]
+            places, cuts = [], []
+            is_clear = partial(self._is_clear, at)
+            for number in phase.scenes.choose(step, count, rng, is_clear):
+                places.append(self._deal(number, at))
+                cuts.append(self._deck.cut(places[-1], size, rng))
             parts.append(self._deck.windows(places, cuts))
         return phase, join(parts)
 
-    def _deal(self, count: int) -> None:
-        """See to it that so many scenes are on the device."""
-        for scene in itertools.islice(self._scenes, max(0, count - self._dealt)):
+    def _is_clear(self, at: int, number: int) -> bool:
+        return self._deck.is_clear(self._deal(number, at))
+
+    def _deal(self, number: int, at: int) -> int:
+        """Return the place of a draw's scene on the device, and see to it that it is there."""
+        place = number * len(self._batches.draws) + at
+        for scene in itertools.islice(self._scenes, max(0, place + 1 - self._dealt)):
             self._deck.put(self._dealt, scene)
             self._dealt += 1
+        return place
 
 
 @dataclass(eq=False)

@@ -6,10 +6,11 @@ its guides are made as in use, and samples are cut from it. That takes a second 
 scene is kept in a file and seen again.
 
 A scene is drawn anew, some times, until it is like what people bring: both sides are known somewhere, and the
-guides are not lost. Of what training draws at random a third is (docs/experiments.md). Some scenes are drawn
-for what guides know nothing of: a trimap without a side, a part of the foreground that nobody marked, what is
-seen through a mesh. Some trimaps are those of a second look (matting): what the default model is sure of is
-known, which is wrong at times.
+guides are not lost. Guides get most photographs nearly right, and of what is drawn less than a third. The
+rest is kept, as new pictures are worth more than new windows of old ones, and is met less often
+(docs/experiments.md). Some scenes are drawn for what guides know nothing of: a trimap without a side, a part
+of the foreground that nobody marked, what is seen through a mesh. Some trimaps are those of a second look
+(matting): what the default model is sure of is known, which is wrong at times.
 """
 
 import functools
@@ -17,6 +18,7 @@ import hashlib
 import io
 import logging
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -55,7 +57,7 @@ _CLEAR = 0.06
 _REORDERED = 0.5
 # Of a picture: where less is unknown once a trimap is settled, it stays as it was.
 _LEAST_SETTLED = 0.01
-_FORMAT = 5  # changes when what is kept, or how guides are made, does
+_FORMAT = 6  # changes when what is kept, or how guides are made, does
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Scenes:
     least_foreground, least_background, unknown: shares of the picture; hardest: mean error of the propagated
     alpha over unknown pixels. Shares of scenes that are drawn for something else, and are not so where it
     forbids it: one_sided, each side of the trimap is missing every other time; unmarked, a second foreground
-    is unknown to it; meshed, two foregrounds are drawn from meshes and what is seen through them. clear: the
-    share of the other scenes that guides get nearly right, as they do most photographs. settled: share of all
-    whose trimap the default model's answer settles. every: steps from one new scene to the next.
+    is unknown to it; meshed, two foregrounds are drawn from meshes and what is seen through them. unclear: of
+    the others, how often one that guides do not get nearly right is met, to one that they do. settled: share
+    of all whose trimap the default model's answer settles. every: steps from one new scene to the next.
     """
 
     side: int = 768
@@ -79,7 +81,7 @@ class Scenes:
     one_sided: float = 0.0
     unmarked: float = 0.0
     meshed: float = 0.0
-    clear: float = 0.0
+    unclear: float = 1.0
     settled: float = 0.0
     every: int = 1
 
@@ -89,6 +91,8 @@ class Scenes:
                 f"scenes: side is {self.side}, count {self.count} and every {self.every}; expected a multiple"
                 " of 16, at least 64, and 1 or more"
             )
+        if not 0 < self.unclear <= 1:
+            raise ValueError(f"scenes: unclear is {self.unclear}; expected a share above 0, at most 1")
         least, most = self.unknown
         if not 0 <= least < most <= 1 or self.least_foreground + self.least_background + least >= 1:
             raise ValueError(f"scenes: no picture is known and unknown in such shares: {self}")
@@ -98,15 +102,21 @@ class Scenes:
         how many there are and how often one is met, and the corpus.
         """
         settled_by = catalogue.names()[:1] if self.settled else []
-        return name(_FORMAT, seed, mix, replace(self, count=1, every=1), *settled_by)
+        return name(_FORMAT, seed, mix, replace(self, count=1, every=1, unclear=1.0), *settled_by)
 
-    def choose(self, step: int, batch: int, rng: Rng) -> list[int]:
-        """Return the numbers of the scenes that a step's samples are from: any that were met before, and
-        every so many steps a new one, while there are new ones.
+    def choose(self, step: int, batch: int, rng: Rng, is_clear: Callable[[int], bool]) -> Iterator[int]:
+        """Yield the numbers of the scenes that a step's samples are from: any that were met before, of those
+        that are not clear a share; and every so many steps, first, a new one, while there are new ones.
         """
         last = step // self.every
-        numbers = [int(number) for number in rng.integers(min(last + 1, self.count), size=batch)]
-        return [last, *numbers[1:]] if last < self.count and step % self.every == 0 else numbers
+        if last < self.count and step % self.every == 0:
+            yield last
+            batch -= 1
+        while batch:
+            number = int(rng.integers(min(last + 1, self.count)))
+            if is_clear(number) or rng.random() < self.unclear:
+                yield number
+                batch -= 1
 
 
 @dataclass(frozen=True)
@@ -138,11 +148,12 @@ class Cut:
 @dataclass(frozen=True, eq=False)
 class Spots:
     """What is left of a scene for choosing windows. side: its own; unknown: (N,), its unknown pixels in the
-    flattened trimap.
+    flattened trimap; is_clear: whether guides get it nearly right, or need not.
     """
 
     side: int
     unknown: NDArray[np.int32]
+    is_clear: bool
 
     def cut(self, size: int, rng: Rng) -> Cut:
         """Draw a window of size × size pixels around an unknown pixel, one of eight ways round, half of them
@@ -163,7 +174,7 @@ class Scene:
     """A whole picture of S × S pixels as it is kept: the source of its guides (framing.GuideSource).
 
     image: (3, S, S), trimap, alpha: (S, S) uint8; guide_planes: (2, S, S), guide_fields: (13, S / 4, S / 4)
-    float16.
+    float16. is_clear: () bool.
     """
 
     image: Bytes
@@ -171,6 +182,7 @@ class Scene:
     alpha: Bytes
     guide_planes: AnyArray
     guide_fields: AnyArray
+    is_clear: NDArray[np.bool_]
 
     def planes(self, image: Floats, top: int, left: int) -> AnyArray:
         """Return the guide planes under a window of the picture, (2, H, W). image: (3, H, W), the window."""
@@ -188,7 +200,7 @@ class Scene:
     def spots(self) -> Spots:
         """Where the unknown pixels are."""
         unknown = np.flatnonzero(self.trimap == trimap.UNKNOWN).astype(np.int32)
-        return Spots(len(self.trimap), unknown)
+        return Spots(len(self.trimap), unknown, bool(self.is_clear))
 
     def cut(self, size: int, rng: Rng) -> Cut:
         """Draw a window of size × size pixels around an unknown pixel."""
@@ -244,9 +256,11 @@ def _read(path: Path) -> Scene | None:
         return None
 
 
-def _choose_kind(mix: Mix, kind: Scenes, rng: Rng) -> tuple[Mix, Scenes]:
-    """Draw what one scene is for, and return the mix and the demands that serve it."""
-    of_kind = rng.random()
+def _choose_kind(mix: Mix, kind: Scenes, rng: Rng) -> tuple[Mix, Scenes, float]:
+    """Draw what one scene is for, and return the mix and the demands that serve it, and the error of guides
+    up to which it is clear: any, where it is drawn for what they know nothing of.
+    """
+    of_kind, clear = rng.random(), math.inf
     if of_kind < kind.one_sided:
         mix = replace(mix, one_sided_trimap=0.5)
         kind = replace(kind, least_foreground=0, least_background=0, unknown=(kind.unknown[0], 1), hardest=1)
@@ -258,9 +272,9 @@ def _choose_kind(mix: Mix, kind: Scenes, rng: Rng) -> tuple[Mix, Scenes]:
         meshes, held = _only(mix, _MESHES), _only(mix, _HELD)
         mix = replace(mix, groups=meshes, second_foreground=1, second_groups=held, unmarked_second=0)
         kind = replace(kind, hardest=_LOST)
-    elif rng.random() < kind.clear:
-        kind = replace(kind, hardest=min(kind.hardest, _CLEAR))
-    return mix, kind
+    else:
+        clear = _CLEAR
+    return mix, kind, clear
 
 
 def _only(mix: Mix, groups: Groups) -> Groups:
@@ -269,7 +283,7 @@ def _only(mix: Mix, groups: Groups) -> Groups:
 
 
 def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> Scene:
-    mix, kind = _choose_kind(mix, kind, rng)
+    mix, kind, clear = _choose_kind(mix, kind, rng)
     best, least = None, math.inf
     for left in reversed(range(_TRIES)):
         drawn = composition.draw_samples(library, mix, kind.side, [rng], shelf)
@@ -283,7 +297,8 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
         error = _error(planes[guides.PLANES.index("propagated")], alpha, tri)
         if error < least:
             least = error
-            best = Scene(to_bytes(image), tri, to_bytes(alpha), *_halve(planes, survey))
+            is_clear = np.array(error <= clear)
+            best = Scene(to_bytes(image), tri, to_bytes(alpha), *_halve(planes, survey), is_clear)
         if shows_enough and error <= kind.hardest:
             break
     assert best is not None
@@ -305,7 +320,8 @@ def _settle(scene: Scene) -> Scene:
         return scene
     image = to_unit(scene.image)
     survey = guides.survey(image, tri)
-    return Scene(scene.image, tri, scene.alpha, *_halve(survey.planes(image), survey))
+    planes, grids = _halve(survey.planes(image), survey)
+    return replace(scene, trimap=tri, guide_planes=planes, guide_fields=grids)
 
 
 @functools.lru_cache(maxsize=1)

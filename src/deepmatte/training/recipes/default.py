@@ -4,11 +4,11 @@
     deepmatte train default --corpus CORPUS --corpus RENDERS --output runs/default
     deepmatte export runs/default --output guided-14.onnx
 
-Cost: 160,000 samples, two hours on two cores with bfloat16 of their own, drawing 2,500 scenes beside it at 2
-seconds each. guided-14 had 1,217,792 samples: some 300,000 of earlier states of the mix below, the others of
-scenes much as they are drawn now, but for bands of up to 8 % of the side before the last 690,000; some 75,000
-had the trimap that an earlier model's answer left (trimap.settle). The last 66,520 alone had Muon and
-channels in any order, on 6,300 new scenes and 3,800 of before; the last 165,000 wide windows and grey
+Cost: 160,000 samples, two hours on two cores with bfloat16 of their own, drawing 5,000 scenes beside it at
+one second each (30 GB). guided-14 had 1,217,792 samples: some 300,000 of earlier states of the mix below, the
+others of scenes much as they are drawn now, but for bands of up to 8 % of the side before the last 690,000;
+some 75,000 had the trimap that an earlier model's answer left (trimap.settle). The last 66,520 alone had Muon
+and channels in any order, on 6,300 new scenes and 3,800 of before; the last 165,000 wide windows and grey
 pictures.
 Score (SAD e3 / MSE e-3 on 13 alphamatting.com photographs): 3.52 / 9.5 with trimap1, 3.87 / 7.9 with
 trimap2; the guides alone 4.70 / 14.5 and 5.68 / 12.8.
@@ -23,7 +23,7 @@ from deepmatte.training.scenes import Scenes
 
 _MIX = Mix(
     groups=(
-        ("strands", 0.40), ("fringed_animals", 0.15), ("objects", 0.12), ("trees", 0.03), ("plants", 0.05),
+        ("strands", 0.80), ("fringed_animals", 0.15), ("objects", 0.12), ("trees", 0.03), ("plants", 0.05),
         ("foliage", 0.07), ("smoke", 0.005), ("clouds", 0.003), ("lace", 0.05), ("cycles", 0.04),
         # What `deepmatte corpus render` draws besides strands and foliage.
         ("textiles", 0.08), ("vapour", 0.02), ("glass", 0.02), ("shapes", 0.04), ("meshes", 0.02),
@@ -42,13 +42,13 @@ _MIX = Mix(
 )  # fmt: skip
 
 _SCENES = Scenes(
-    count=2500, hardest=0.2, one_sided=0.04, unmarked=0.3, meshed=0.2, clear=0.7, settled=0.2, every=4
+    count=5000, hardest=0.2, one_sided=0.04, unmarked=0.3, meshed=0.2, unclear=0.3, settled=0.2, every=2
 )
 
 RECIPE = Recipe(
     name="default",
     network="guided",
-    phases=(Phase("windows", size=256, batch=16, share=1.0, scenes=_SCENES, wide=0.4),),
+    phases=(Phase("windows", size=256, batch=16, share=1.0, scenes=_SCENES, wide=0.5),),
     steps=10_000,
     learning_rate=1e-3,
     optimiser="muon",
