@@ -1,9 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from small_corpus import write_corpus
 
 from deepmatte import framing, guides, trimap
+from deepmatte.pixels import Bytes
 from deepmatte.training import batches, composition
 from deepmatte.training.composition import Mix, Samples
 from deepmatte.training.corpus import library
@@ -87,6 +90,28 @@ def test_samples_keep_their_ranges(corpus: library.Library) -> None:
         assert 0 <= part.min() <= part.max() <= 1
     assert (samples.alpha[samples.alpha > 0] >= 0.5 / 255).all()
     assert ((samples.trimap == trimap.UNKNOWN).float().mean((1, 2)) > 0.005).all()
+
+
+def test_foregrounds_are_drawn_again_until_their_trimap_will_do(
+    corpus: library.Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What will not do is given up before a background is drawn for it."""
+    asked, backdrops, draw = [], [], composition._draw_backdrop
+
+    def will_do(tri: Bytes) -> bool:
+        asked.append(tri.shape)
+        return float((tri == trimap.UNKNOWN).mean()) > 0.4
+
+    def note(*args: Any) -> object:
+        backdrops.append(args)
+        return draw(*args)
+
+    monkeypatch.setattr(composition, "_draw_backdrop", note)
+    rngs = np.random.default_rng(0).spawn(6)
+    samples = composition.draw_samples(corpus, Mix(), 80, rngs, SHELF, will_do)
+    assert ((samples.trimap == trimap.UNKNOWN).float().mean((1, 2)) > 0.4).all()
+    assert len(asked) > len(backdrops) == 6
+    assert set(asked) == {(80, 80)}
 
 
 def test_a_second_foreground_lies_behind_the_first() -> None:

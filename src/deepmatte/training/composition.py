@@ -7,7 +7,7 @@ the light part's own, so training and use cannot differ there.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from deepmatte import trimap
-from deepmatte.pixels import Floats
+from deepmatte.pixels import Bytes, Floats
 from deepmatte.training import bands, camera, noise, published, views
 from deepmatte.training.bands import Bands
 from deepmatte.training.corpus.library import Foreground, Library
@@ -100,15 +100,23 @@ class Samples:
 
 
 def draw_samples(
-    library: Library, mix: Mix | PublishedMix, size: int, rngs: Sequence[Rng], shelf: Shelf
+    library: Library,
+    mix: Mix | PublishedMix,
+    size: int,
+    rngs: Sequence[Rng],
+    shelf: Shelf,
+    will_do: Callable[[Bytes], bool] | None = None,
 ) -> Samples:
-    """Draw one sample with each generator; again until its trimap has enough unknown pixels to learn from."""
+    """Draw one sample with each generator; again until its trimap has enough unknown pixels to learn from.
+
+    will_do: for a Mix, whether a trimap (S, S) will do otherwise. It is asked before a background is drawn.
+    """
     if isinstance(mix, PublishedMix):
         foreground, background, alpha, tri = published.draw_layers(library, mix, size, rngs, shelf)
         return Samples(
             _to_levels(composite(foreground, background, alpha)), alpha, tri, foreground, background
         )
-    foreground, alpha, tri = _draw_subjects(library, mix, size, rngs, shelf)
+    foreground, alpha, tri = _draw_subjects(library, mix, size, rngs, shelf, will_do)
     backdrops = [_draw_backdrop(library, mix, size, rng) for rng in rngs]
     background = _show_backdrops(backdrops, size, shelf)
     background = camera.recolour(background, [camera.draw_colouring(rng, mix.vivid[1]) for rng in rngs])
@@ -224,7 +232,12 @@ def _draw_subject(library: Library, mix: Mix, size: int, rng: Rng) -> _Subject:
 
 
 def _draw_subjects(
-    library: Library, mix: Mix, size: int, rngs: Sequence[Rng], shelf: Shelf
+    library: Library,
+    mix: Mix,
+    size: int,
+    rngs: Sequence[Rng],
+    shelf: Shelf,
+    will_do: Callable[[Bytes], bool] | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return colours (B, 3, S, S), alphas (B, 1, S, S) and trimaps (B, S, S)."""
     shown: tuple[Tensor, ...] = ()
@@ -235,7 +248,12 @@ def _draw_subjects(
             whole[todo] = part
         shown = shown or drawn
         unknown = (drawn[2] == trimap.UNKNOWN).float().mean((1, 2)).tolist()
-        todo = [number for number, share in zip(todo, unknown, strict=True) if share <= _LEAST_UNKNOWN]
+        taken = [will_do(tri) for tri in drawn[2].cpu().numpy()] if will_do else [True] * len(todo)
+        todo = [
+            number
+            for number, share, is_taken in zip(todo, unknown, taken, strict=True)
+            if share <= _LEAST_UNKNOWN or not is_taken
+        ]
     colours, alpha, tri = shown
     return colours, alpha, tri
 

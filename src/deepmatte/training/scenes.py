@@ -284,13 +284,18 @@ def _only(mix: Mix, groups: Groups) -> Groups:
 
 def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> Scene:
     mix, kind, clear = _choose_kind(mix, kind, rng)
-    best, least = None, math.inf
-    for left in reversed(range(_TRIES)):
-        drawn = composition.draw_samples(library, mix, kind.side, [rng], shelf)
+    best, least, left = None, math.inf, _TRIES
+
+    def will_do(tri: Bytes) -> bool:
+        nonlocal left
+        left -= 1
+        return left <= 0 or _shows_enough(tri, kind)
+
+    while left > 0:
+        drawn = composition.draw_samples(library, mix, kind.side, [rng], shelf, will_do)
         image, tri, alpha = (part[0].cpu().numpy() for part in (drawn.image, drawn.trimap, drawn.alpha[:, 0]))
-        shows_enough = _shows_enough(tri, kind)
-        if not shows_enough and (left or best is not None):
-            continue
+        if best is not None and not _shows_enough(tri, kind):
+            break
         image = _expose(image)
         survey = guides.survey(image, tri)
         planes = survey.planes(image)
@@ -299,7 +304,7 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
             least = error
             is_clear = np.array(error <= clear)
             best = Scene(to_bytes(image), tri, to_bytes(alpha), *_halve(planes, survey), is_clear)
-        if shows_enough and error <= kind.hardest:
+        if error <= kind.hardest:
             break
     assert best is not None
     return _settle(best) if kind.settled and rng.random() < kind.settled else best
