@@ -1,6 +1,7 @@
 """Batches by step: which samples each step of a run learns from."""
 
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         rng = self.generator(step, number)
         if phase.scenes is not None:
             count, size = self.windows(step, phase)
-            chosen = phase.scenes.choose(step, count, rng, lambda one: self._is_clear(phase, number, one))
+            chosen = phase.scenes.choose(step, count, rng, partial(self._is_clear, phase, number))
             drawn = (self.fetch(phase, number, one) for one in chosen)
             windows = (scene.window(scene.cut(size, rng)) for scene in drawn)
             return Batch(*(torch.stack(parts) for parts in zip(*windows, strict=True)))
@@ -128,10 +129,9 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         return phase.batch, phase.size
 
     def _is_clear(self, phase: Phase, draw: int, number: int) -> bool:
-        key = draw, number
-        if key not in self._clear:
-            self._clear[key] = bool(self.fetch(phase, draw, number).is_clear)
-        return self._clear[key]
+        if (draw, number) not in self._clear:
+            self.fetch(phase, draw, number)
+        return self._clear[draw, number]
 
     def fetch(self, phase: Phase, draw: int, number: int) -> Scene:
         """Return one of a phase's scenes by its number; each draw has its own."""
@@ -140,7 +140,9 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         assert kind is not None
         path = self.folder and self.folder / f"{kind.key(mix, self.recipe.seed)}-{draw}-{number:06d}.npz"
         rng = np.random.default_rng([self.recipe.seed, number, draw, _SCENES])
-        return scenes.fetch(path, self.library, mix, kind, rng, self.shelf)
+        scene = scenes.fetch(path, self.library, mix, kind, rng, self.shelf)
+        self._clear[draw, number] = bool(scene.is_clear)
+        return scene
 
 
 def join(batches: list[Batch]) -> Batch:

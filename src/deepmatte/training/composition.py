@@ -248,11 +248,10 @@ def _draw_subjects(
             whole[todo] = part
         shown = shown or drawn
         unknown = (drawn[2] == trimap.UNKNOWN).float().mean((1, 2)).tolist()
-        taken = [will_do(tri) for tri in drawn[2].cpu().numpy()] if will_do else [True] * len(todo)
         todo = [
             number
-            for number, share, is_taken in zip(todo, unknown, taken, strict=True)
-            if share <= _LEAST_UNKNOWN or not is_taken
+            for number, share, tri in zip(todo, unknown, drawn[2], strict=True)
+            if (will_do and not will_do(tri.cpu().numpy())) or share <= _LEAST_UNKNOWN
         ]
     colours, alpha, tri = shown
     return colours, alpha, tri

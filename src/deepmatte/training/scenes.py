@@ -2,7 +2,7 @@
 
 Guides know a picture better the more of it they see: made of a small crop alone they err twice as much over
 unknown pixels as they do in a photograph, and a network learns to mistrust them. So a whole picture is drawn,
-its guides are made as in use, and samples are cut from it. That takes a second or more of a processor, so a
+its guides are made as in use, and samples are cut from it. That takes half a second of a processor, so a
 scene is kept in a file and seen again.
 
 A scene is drawn anew, some times, until it is like what people bring: both sides are known somewhere, and the
