@@ -1,11 +1,12 @@
-"""Decoding time, peak memory and depth of libraries that read pictures (docs/decisions/image-codec.md).
+"""How libraries read pictures, and how hard ours is to compress them (docs/decisions/image-codec.md).
 
-    python benchmarks/codecs.py
+    python benchmarks/codecs.py [PICTURE ...]
 
 Needs Linux and the dev extra; OpenCV (opencv-python-headless), imageio and tifffile are measured where
 they are installed.
 Each decode runs seven times in a process of its own: the fastest is shown, and how far the process's
-peak memory grew.
+peak memory grew. Each way of compressing runs twice, on what is drawn here and on pictures that are named:
+processor time of the faster run, and size.
 """
 
 import importlib
@@ -13,9 +14,12 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyvips
 from numpy.typing import NDArray
 
 from deepmatte import images
@@ -38,6 +42,19 @@ READERS = {
     "OpenCV": ("cv2", "import cv2", "cv2.imread(path, cv2.IMREAD_UNCHANGED)"),
     "imageio": ("imageio", "import imageio.v3", "imageio.v3.imread(path)"),
     "tifffile": ("tifffile", "import tifffile", "tifffile.imread(path)"),
+}
+
+PNG_FILTERS = ("none", "sub", "up", "avg", "paeth", "all")
+WRITERS = {
+    f"PNG, {name}, level {level}": ("pngsave_buffer", {"filter": name, "compression": level})
+    for level in (1, 3, 6)
+    for name in PNG_FILTERS
+} | {
+    f"TIFF, level {level}": (
+        "tiffsave_buffer",
+        {"compression": "deflate", "predictor": "horizontal", "level": level},
+    )
+    for level in (1, 3, 6)
 }
 
 MEASURE = """
@@ -92,8 +109,8 @@ def measure(setup: str, read: str, path: Path) -> str:
     return f"{found['seconds']:.2f} s, {found['megabytes']:.0f} MB{depth}"
 
 
-def main() -> None:
-    """Print the table in Markdown."""
+def compare_readers() -> None:
+    """Print what reading costs, in Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         samples = write_samples(Path(folder))
         print("| | " + " | ".join(path.name for path in samples) + " |")
@@ -106,5 +123,36 @@ def main() -> None:
             print(f"| {name} | " + " | ".join(measure(setup, read, path) for path in samples) + " |")
 
 
+def compare_writers(paths: list[str]) -> None:
+    """Print what writing costs, in Markdown."""
+    deep = draw()
+    shallow = (deep // 257).astype(np.uint8)
+    alpha = np.broadcast_to(np.linspace(-300, 555, WIDTH).clip(0, 255).astype(np.uint8), (HEIGHT, WIDTH))
+    pictures = {
+        "24 Mpx, 8 bit RGBA": [
+            pyvips.Image.new_from_array(np.dstack([shallow, alpha]), interpretation="srgb")
+        ],
+        "24 Mpx, 16 bit RGB": [pyvips.Image.new_from_array(deep, interpretation="rgb16")],
+    }
+    if paths:
+        pictures["yours"] = [pyvips.Image.new_from_file(path).copy_memory() for path in paths]
+    print("\n| | " + " | ".join(pictures) + " |")
+    print("|---" * (len(pictures) + 1) + "|")
+    for name, (saver, options) in WRITERS.items():
+        cells = [compress(group, saver, options) for group in pictures.values()]
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+def compress(pictures: list[Any], saver: str, options: dict[str, Any]) -> str:
+    """Return one cell of the table."""
+    seconds = []
+    for _ in range(2):
+        start = time.process_time()
+        size = sum(len(getattr(picture, saver)(**options)) for picture in pictures)
+        seconds.append(time.process_time() - start)
+    return f"{min(seconds):.2f} s, {size / 1e6:.3g} MB"
+
+
 if __name__ == "__main__":
-    main()
+    compare_readers()
+    compare_writers(sys.argv[1:])

@@ -549,6 +549,20 @@ def test_pillow_reads_what_is_written(suffix: str, tmp_path: Path) -> None:
             np.testing.assert_array_equal(np.asarray(picture)[..., 3], alpha)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("type_", [np.uint8, np.uint16])
+def test_files_are_packed_better_than_their_values_alone_can_be(
+    suffix: str, type_: type[np.generic], tmp_path: Path
+) -> None:
+    # A gradient with grain, as skies are: neighbours tell much of a value.
+    gradient = np.linspace(0.1, 0.8, 321)[:, None] + np.linspace(0, 0.1, 203)[:, None, None]
+    grained = gradient + GENERATOR.normal(0, 0.003, (203, 321, 3))
+    pixels = np.ascontiguousarray((grained * np.iinfo(type_).max).astype(type_))
+    path = tmp_path / f"out{suffix}"
+    images.write_image(path, pixels)
+    assert path.stat().st_size < 0.9 * len(zlib.compress(pixels.tobytes(), 9))
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
 def test_convention_files_lose_all_metadata_but_the_profile(suffix: str, put: Put, tmp_path: Path) -> None:
     photo = images.read_photo(

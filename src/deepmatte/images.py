@@ -43,8 +43,9 @@ class _Format:
     options: dict[str, Any]
 
 
-# Effort measured on 24 Mpx: more takes two to three times as long and saves under a tenth of the size.
-_PNG = _Format("pngsave_target", True, True, 100_000_000, {"compression": 3})
+# Measured on 24 Mpx (docs/decisions/image-codec.md): more effort takes two to four times as long and saves a
+# tenth of the size at most.
+_PNG = _Format("pngsave_target", True, True, 100_000_000, {"compression": 3, "filter": "avg"})
 _TIFF = _Format(
     "tiffsave_target",
     True,
