@@ -44,17 +44,14 @@ READERS = {
     "tifffile": ("tifffile", "import tifffile", "tifffile.imread(path)"),
 }
 
-PNG_FILTERS = ("none", "sub", "up", "avg", "paeth", "all")
+LEVELS = (1, 3, 6)
 WRITERS = {
     f"PNG, {name}, level {level}": ("pngsave_buffer", {"filter": name, "compression": level})
-    for level in (1, 3, 6)
-    for name in PNG_FILTERS
+    for level in LEVELS
+    for name in ("none", "sub", "up", "avg", "paeth", "all")
 } | {
-    f"TIFF, level {level}": (
-        "tiffsave_buffer",
-        {"compression": "deflate", "predictor": "horizontal", "level": level},
-    )
-    for level in (1, 3, 6)
+    f"TIFF, level {level}": ("tiffsave_buffer", images.FORMATS[".tif"].options | {"level": level})
+    for level in LEVELS
 }
 
 MEASURE = """
@@ -84,10 +81,8 @@ def draw() -> NDArray[np.uint16]:
     return to_words(0.5 + 0.45 * np.stack(planes, axis=2) + grain)
 
 
-def write_samples(folder: Path) -> list[Path]:
+def write_samples(folder: Path, deep: NDArray[np.uint16], shallow: NDArray[np.uint8]) -> list[Path]:
     """Write the four files that are measured."""
-    deep = draw()
-    shallow = (deep // 257).astype(np.uint8)
     images.write_image(folder / "24 Mpx.jpg", shallow)
     images.write_image(folder / "24 Mpx 8 bit.png", shallow)
     images.write_image(folder / "24 Mpx 16 bit.png", deep)
@@ -109,12 +104,17 @@ def measure(setup: str, read: str, path: Path) -> str:
     return f"{found['seconds']:.2f} s, {found['megabytes']:.0f} MB{depth}"
 
 
-def compare_readers() -> None:
+def print_head(columns: list[str]) -> None:
+    """Print the head of a table."""
+    print("| | " + " | ".join(columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+
+
+def compare_readers(deep: NDArray[np.uint16], shallow: NDArray[np.uint8]) -> None:
     """Print what reading costs, in Markdown."""
     with tempfile.TemporaryDirectory() as folder:
-        samples = write_samples(Path(folder))
-        print("| | " + " | ".join(path.name for path in samples) + " |")
-        print("|---" * (len(samples) + 1) + "|")
+        samples = write_samples(Path(folder), deep, shallow)
+        print_head([path.name for path in samples])
         for name, (module, setup, read) in READERS.items():
             try:
                 importlib.import_module(module)
@@ -123,10 +123,8 @@ def compare_readers() -> None:
             print(f"| {name} | " + " | ".join(measure(setup, read, path) for path in samples) + " |")
 
 
-def compare_writers(paths: list[str]) -> None:
+def compare_writers(deep: NDArray[np.uint16], shallow: NDArray[np.uint8], paths: list[str]) -> None:
     """Print what writing costs, in Markdown."""
-    deep = draw()
-    shallow = (deep // 257).astype(np.uint8)
     alpha = np.broadcast_to(np.linspace(-300, 555, WIDTH).clip(0, 255).astype(np.uint8), (HEIGHT, WIDTH))
     pictures = {
         "24 Mpx, 8 bit RGBA": [
@@ -136,8 +134,7 @@ def compare_writers(paths: list[str]) -> None:
     }
     if paths:
         pictures["yours"] = [pyvips.Image.new_from_file(path).copy_memory() for path in paths]
-    print("\n| | " + " | ".join(pictures) + " |")
-    print("|---" * (len(pictures) + 1) + "|")
+    print_head(list(pictures))
     for name, (saver, options) in WRITERS.items():
         cells = [compress(group, saver, options) for group in pictures.values()]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
@@ -153,6 +150,14 @@ def compress(pictures: list[Any], saver: str, options: dict[str, Any]) -> str:
     return f"{min(seconds):.2f} s, {size / 1e6:.3g} MB"
 
 
+def main() -> None:
+    """Print both tables."""
+    deep = draw()
+    shallow = (deep // 257).astype(np.uint8)
+    compare_readers(deep, shallow)
+    print()
+    compare_writers(deep, shallow, sys.argv[1:])
+
+
 if __name__ == "__main__":
-    compare_readers()
-    compare_writers(sys.argv[1:])
+    main()
