@@ -43,7 +43,7 @@ class _Format:
     options: dict[str, Any]
 
 
-# Measured on 24 Mpx (docs/decisions/image-codec.md): more effort takes two to four times as long and saves a
+# Measured on 24 Mpx (docs/decisions/image-codec.md): more effort takes up to four times as long and saves a
 # tenth of the size at most.
 _PNG = _Format("pngsave_target", True, True, 100_000_000, {"compression": 3, "filter": "avg"})
 _TIFF = _Format(
