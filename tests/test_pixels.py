@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from deepmatte import pixels
 from deepmatte.errors import BadInput
@@ -128,11 +129,37 @@ def test_a_slope_resized_is_the_slope_at_the_new_centres(height: int, width: int
     np.testing.assert_allclose(resized, np.broadcast_to(centres[inner], resized.shape), atol=1e-3)
 
 
+@pytest.mark.parametrize("kernel", ["LINEAR", "CUBIC"])
+@pytest.mark.parametrize(("height", "width"), [(38, 66), (23, 41), (11, 13)])
+def test_resized_pictures_agree_with_pillow(kernel: str, height: int, width: int) -> None:
+    """But for the border, beyond which Pillow sees nothing and we see the outermost pixels repeated."""
+    picture = np.random.default_rng(0).random((31, 53, 2), np.float32)
+    resample = {"LINEAR": Image.Resampling.BILINEAR, "CUBIC": Image.Resampling.BICUBIC}[kernel]
+    layers = [Image.fromarray(picture[..., layer]).resize((width, height), resample) for layer in range(2)]
+    resized = pixels.resize(picture, height, width, getattr(pixels, kernel))
+    rows, columns = (slice(8 * side // 31, -(8 * side // 31)) for side in (height, width))
+    np.testing.assert_allclose(resized[rows, columns], np.stack(layers, 2)[rows, columns], atol=1e-6)
+
+
+def test_weights_of_a_cubic_are_those_of_keys() -> None:
+    weights = pixels.CUBIC.weigh(np.array([0, 0.5, 1, 1.5, 2, 3]))
+    np.testing.assert_allclose(weights, [1, 0.5625, 0, -0.0625, 0, 0], atol=1e-12)
+
+
 def test_a_window_shows_its_part_of_the_picture() -> None:
     picture = np.random.default_rng(0).random((19, 30, 3), np.float32)
     np.testing.assert_allclose(pixels.window(picture, 4, 6, 10, 21, 1, 1), picture[10:14, 21:27], atol=1e-6)
     beyond = pixels.window(picture, 2, 3, 18, 40, 1, 1)
     np.testing.assert_allclose(beyond, np.broadcast_to(picture[-1, -1], (2, 3, 3)), atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [pixels.LINEAR, pixels.CUBIC])
+@pytest.mark.parametrize("step", [0.7, 2.0])
+def test_a_window_is_part_of_the_resized_picture(kernel: pixels.Kernel, step: float) -> None:
+    picture = np.random.default_rng(0).random((42, 70, 3), np.float32)
+    whole = pixels.window(picture, round(42 / step), round(70 / step), 0, 0, step, step, kernel)
+    part = pixels.window(picture, 5, 7, 9 * step, 11 * step, step, step, kernel)
+    np.testing.assert_allclose(part, whole[9:14, 11:18], atol=1e-6)
 
 
 def test_light_is_values_to_the_power_that_photographs_mix_by() -> None:

@@ -16,9 +16,14 @@ from deepmatte.errors import BadInput, ModelUnavailable
 from deepmatte.models import Model, load_model
 from deepmatte.models.catalogue import DEFAULT
 from deepmatte.models.runtime import PRECISIONS, RUNTIMES
-from deepmatte.pixels import AnyArray, Bytes, Floats, is_levels, to_unit
+from deepmatte.pixels import CUBIC, AnyArray, Bytes, Floats, is_levels, resize, to_unit
 
 Progress = Callable[[int, int], None]
+
+# A second look sees a picture so many times as large as it is, unless it has more pixels than this: what is
+# fine in a small picture covers whole pixels in a large one (docs/decisions/second-look.md).
+_CLOSER = 1.25
+_LARGE_PX = 4_000_000
 
 NOTHING_UNKNOWN = "trimap has no unknown pixels, so alpha is the trimap itself"
 
@@ -112,7 +117,7 @@ def solve(
         return alpha
     # In a mirror: a network errs otherwise there, and a mean of both answers errs less. The second, which
     # knows more, counts twice.
-    again = _look(
+    again = _look_closer(
         image[:, ::-1],
         surer[:, ::-1],
         options.tile_px,
@@ -141,6 +146,17 @@ def _look(image: AnyArray, known: Bytes, tile_px: int, model: Model, progress: P
         framing.keep_core(alpha, tile, model.session.run(*reads))
         progress(done, len(tiles))
     return trimaps.keep_known(np.clip(alpha, 0, 1, out=alpha), known)
+
+
+def _look_closer(image: AnyArray, known: Bytes, tile_px: int, model: Model, progress: Progress) -> Floats:
+    """Return what `_look` does, of a picture enlarged before, if it is not large."""
+    if known.size > _LARGE_PX:
+        return _look(image, known, tile_px, model, progress)
+    height, width = known.shape
+    larger = round(_CLOSER * height), round(_CLOSER * width)
+    image = np.clip(resize(to_unit(image), *larger, CUBIC), 0, 1)
+    alpha = _look(image, trimaps.enlarge(known, *larger), tile_px, model, progress)
+    return np.clip(resize(alpha[..., None], height, width, CUBIC)[..., 0], 0, 1)
 
 
 def _tell_nobody(done: int, total: int) -> None:

@@ -6,6 +6,8 @@ Sizes are (height, width).
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,38 +82,68 @@ def turn_upright(pixels: AnyArray, orientation: int) -> AnyArray:
     return pixels
 
 
+@dataclass(frozen=True)
+class Kernel:
+    """The weights of a resized pixel's mean, by distance up to reach: in pixels of the picture, or of the
+    result where those are larger, against moiré.
+    """
+
+    reach: int
+    weigh: Callable[[AnyArray], AnyArray]
+
+
+def _weigh_cubic(distance: AnyArray) -> AnyArray:
+    """Keys, Cubic convolution interpolation (1981), a = −½: what most software calls bicubic."""
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((2.5 - 0.5 * distance) * distance - 4) * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+
+
+LINEAR = Kernel(1, lambda distance: np.maximum(0, 1 - distance))
+# Sharper: hairs stay as bright as they were. May go beyond the picture's range.
+CUBIC = Kernel(2, _weigh_cubic)
+
+
 def window(
-    picture: Floats, height: int, width: int, top: float, left: float, down: float, across: float
+    picture: Floats,
+    height: int,
+    width: int,
+    top: float,
+    left: float,
+    down: float,
+    across: float,
+    kernel: Kernel = LINEAR,
 ) -> Floats:
     """Return what a window of a picture shows, (height, width, C).
 
     picture: (H, W, C); top, left: where the window's corner lies, in pixels of the picture; down, across: how
-    many of them one pixel of the window spans. Linear between two pixels when enlarging; a triangle as wide
-    as a pixel of the window when reducing, against moiré. Beyond the border the outermost pixels repeat.
+    many of them one pixel of the window spans. Beyond the border the outermost pixels repeat.
     """
-    first = min(max(math.floor(left - across) - 1, 0), picture.shape[1] - 1)
+    reach = kernel.reach * max(across, 1.0)
+    first = min(max(math.floor(left - reach) - 1, 0), picture.shape[1] - 1)
     # Crop before scaling: a strip 9000 px wide may show 10.
-    strip = picture[:, first : max(math.ceil(left + (width + 1) * across), first) + 1]
-    rows = _resample(strip, height, top, down)
-    columns = _resample(rows.swapaxes(0, 1), width, left - first, across)
+    strip = picture[:, first : max(math.ceil(left + width * across + reach), first) + 1]
+    rows = _resample(strip, height, top, down, kernel)
+    columns = _resample(rows.swapaxes(0, 1), width, left - first, across, kernel)
     return np.ascontiguousarray(columns.swapaxes(0, 1))
 
 
-def resize(picture: Floats, height: int, width: int) -> Floats:
+def resize(picture: Floats, height: int, width: int, kernel: Kernel = LINEAR) -> Floats:
     """Return a picture (H, W, C) as (height, width, C), as `window` does."""
     old_height, old_width = picture.shape[:2]
-    return window(picture, height, width, 0, 0, old_height / height, old_width / width)
+    return window(picture, height, width, 0, 0, old_height / height, old_width / width, kernel)
 
 
-def _resample(lines: Floats, count: int, start: float, step: float) -> Floats:
+def _resample(lines: Floats, count: int, start: float, step: float, kernel: Kernel) -> Floats:
     """Return `count` lines, `step` apart from `start` on. lines: (n, m, C)."""
     centres = start + (np.arange(count) + 0.5) * step - 0.5
-    reach = max(step, 1.0)
+    unit = max(step, 1.0)
+    reach = kernel.reach * unit
     first = np.ceil(centres - reach).astype(np.int64)
     total = np.zeros((count, *lines.shape[1:]), np.float32)
     weights = np.zeros(count, np.float32)
     for tap in range(2 * math.ceil(reach) + 1):
-        share = np.maximum(0, 1 - np.abs(first + tap - centres) / reach).astype(np.float32)
+        share = kernel.weigh(np.abs(first + tap - centres) / unit).astype(np.float32)
         weights += share
         total += share[:, None, None] * lines[np.clip(first + tap, 0, len(lines) - 1)]
     total /= weights[:, None, None]
