@@ -59,6 +59,29 @@ def test_a_batch_moves_on_the_generator(corpus: library.Library) -> None:
     assert not torch.equal(first.alpha, second.alpha)
 
 
+def test_some_pictures_are_mixed_by_value(corpus: library.Library) -> None:
+    """The others as light."""
+    plain, mixed = (
+        composition.draw_samples(
+            corpus,
+            Mix(degraded=0, by_value=share, light=(2.2, 2.2)),
+            80,
+            np.random.default_rng(4).spawn(20),
+            SHELF,
+        )
+        for share in (1.0, 0.5)
+    )
+    for name in ("alpha", "foreground", "background"):
+        assert torch.equal(getattr(plain, name), getattr(mixed, name)), name
+    values = plain.alpha * plain.foreground + (1 - plain.alpha) * plain.background
+    torch.testing.assert_close(plain.image, values, atol=0.51 / 255, rtol=0)
+    is_plain = [
+        bool((image - value).abs().max() < 0.51 / 255)
+        for image, value in zip(mixed.image, values, strict=True)
+    ]
+    assert 5 < sum(is_plain) < 15
+
+
 @pytest.mark.parametrize("exponent", [1.0, 2.2])
 def test_the_image_is_the_composite_of_its_layers(corpus: library.Library, exponent: float) -> None:
     """Of their light, that is: of values raised to the exponent."""

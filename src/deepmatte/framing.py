@@ -31,7 +31,7 @@ PICTURE_PLANES = ("red", "green", "blue", "is_foreground", "is_background")
 PLANES = PICTURE_PLANES + guides.PLANES
 FIELDS = guides.FIELDS
 CORE_PX = 1536  # with its margins 4 Mpx at most, whatever the size of the picture
-MARGIN_PX = 160  # a model says its own; this is how far GuidedNet can see, rounded up
+MARGIN_PX = 176  # a model says its own; this is how far GuidedNet can see, rounded up
 _TILE_COST_PX = 150_000  # what starting on one more tile costs, in pixels that could be computed meanwhile
 _SMALLEST_CORE_PX = 128  # below this a tile is nearly all margin
 

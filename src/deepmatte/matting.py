@@ -43,7 +43,7 @@ class MattingOptions:
     precision: str = "auto"
     runtime: str = "auto"  # OpenVINO where it is installed, else ONNX Runtime
     # Whether what the first answer is sure of counts as known for a second, in the mirrored picture, and the
-    # rest is a mean of both: better, the more so where a trimap is rough, for about 1.8 times the time
+    # rest is a mean of both: better, the more so where a trimap is rough, for 1.8 to 2.5 times the time
     # (docs/decisions/second-look.md).
     second_look: bool = False
 

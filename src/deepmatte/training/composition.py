@@ -55,6 +55,8 @@ class Mix:
     background_blur: float = 0.75
     # What values are raised to where foreground and background mix: a lens adds light up, not values.
     light: tuple[float, float] = (1.1, 1.9)
+    # Mixed by value all the same: layers of an image editor.
+    by_value: float = 0.0
     # How colourful foregrounds and backgrounds may become (camera.draw_colouring).
     vivid: tuple[float, float] = (1.0, 0.3)
     # Foregrounds of two colours: hair of another colour than the face, of the background's perhaps.
@@ -125,10 +127,14 @@ def draw_samples(
     background = _bring_near(background, foreground, mix.similar_colours, rngs, shelf)
     wraps = [camera.draw_wrap(rng, mix.wrap) for rng in rngs]
     foreground = camera.wrap_light(foreground, background, alpha, wraps)
-    exponents = _column([rng.uniform(*mix.light) for rng in rngs], shelf)
+    exponents = _column([_draw_exponent(mix, rng) for rng in rngs], shelf)
     image = mix_light(foreground, background, alpha, exponents)
     image = camera.change(image, [_draw_changes(mix, rng) for rng in rngs])
     return Samples(_to_levels(image), alpha, tri, foreground, background)
+
+
+def _draw_exponent(mix: Mix, rng: Rng) -> float:
+    return 1.0 if rng.random() < mix.by_value else rng.uniform(*mix.light)
 
 
 def _draw_changes(mix: Mix, rng: Rng) -> tuple[camera.Change, ...]:

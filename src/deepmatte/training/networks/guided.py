@@ -66,8 +66,8 @@ class GuidedNet(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (24, 64, 128, 224),
-        encoder: Sequence[int] = (0, 1, 2, 2),
+        widths: Sequence[int] = (32, 64, 128, 256),
+        encoder: Sequence[int] = (1, 1, 2, 2),
         decoder: Sequence[int] = (1, 1, 1),
     ) -> None:
         super().__init__()
