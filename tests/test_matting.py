@@ -215,7 +215,11 @@ def test_where_the_first_look_is_sure_of_all_there_is_no_second() -> None:
     assert told[-1] == (2, 2)
 
 
-def test_progress_of_two_looks_never_goes_back_and_ends_at_all() -> None:
+@pytest.mark.parametrize("large_px", [0, 4_000_000])
+def test_progress_of_two_looks_never_goes_back_and_ends_at_all(
+    monkeypatch: pytest.MonkeyPatch, large_px: int
+) -> None:
+    monkeypatch.setattr(matting, "_LARGE_PX", large_px)
     told: list[tuple[int, int]] = []
     estimate_alpha(
         picture(200, 330),
@@ -228,6 +232,8 @@ def test_progress_of_two_looks_never_goes_back_and_ends_at_all() -> None:
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert shares.count(0.5) == 1
+    if not large_px:  # else the second look has more tiles than the first
+        assert len(told) == told[0][1]
 
 
 def test_sizes_are_multiples_of_the_stride() -> None:

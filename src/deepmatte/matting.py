@@ -1,7 +1,7 @@
 """The pipeline: a picture and a trimap in, an alpha out. Not: files, printing, runtimes by name.
 
 expose → survey the whole picture → for each tile: frame → run the model → keep the core → keep what is known;
-once more, if asked to, in the mirrored picture with what is sure by then
+once more, if asked to, in the mirrored and perhaps enlarged picture with what is sure by then
 """
 
 import warnings
@@ -43,7 +43,7 @@ class MattingOptions:
     precision: str = "auto"
     runtime: str = "auto"  # OpenVINO where it is installed, else ONNX Runtime
     # Whether what the first answer is sure of counts as known for a second, in the mirrored picture, and the
-    # rest is a mean of both: better, the more so where a trimap is rough, for 1.8 to 2.5 times the time
+    # rest is a mean of both: better, for 1.8 to 2.5 times the time
     # (docs/decisions/second-look.md).
     second_look: bool = False
 

@@ -93,9 +93,9 @@ class Kernel:
 
 
 def _weigh_cubic(distance: AnyArray) -> AnyArray:
-    """Keys, Cubic convolution interpolation (1981), a = −½: what most software calls bicubic."""
-    near = (1.5 * distance - 2.5) * distance**2 + 1
-    far = ((2.5 - 0.5 * distance) * distance - 4) * distance + 2
+    """Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2."""
+    near = (1.5 * distance - 2.5) * distance * distance + 1
+    far = (((distance - 5) * distance + 8) * distance - 4) * -0.5
     return np.where(distance < 1, near, np.where(distance < 2, far, 0))
 
 

@@ -71,7 +71,7 @@ def _bicubic_down(picture: Bytes, height: int) -> Bytes:
     old_height = len(picture)
     centre = (np.arange(height) + 0.5) * (old_height / height)
     rows = np.floor(centre - 1.5).astype(np.int64)[:, None] + np.arange(5)
-    weights = _keys_kernel(rows + 0.5 - centre[:, None])
+    weights = pixels.CUBIC.weigh(np.abs(rows + 0.5 - centre[:, None]))
     weights[(rows < 0) | (rows >= old_height)] = 0
     weights /= weights.sum(axis=1, keepdims=True)
     whole = _half_away(weights * 2**_BICUBIC_BITS).astype(np.int32)
@@ -81,14 +81,6 @@ def _bicubic_down(picture: Bytes, height: int) -> Bytes:
         total += whole[:, tap, None, None] * picture[row]
     enlarged: Bytes = np.clip(total >> _BICUBIC_BITS, 0, 255).astype(np.uint8)
     return enlarged
-
-
-def _keys_kernel(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2."""
-    x = np.abs(distance)
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = (((x - 5) * x + 8) * x - 4) * -0.5
-    return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
 def _half_away(number: NDArray[np.float64]) -> NDArray[np.float64]:
