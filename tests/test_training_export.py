@@ -14,7 +14,7 @@ from deepmatte.models import load_model
 from deepmatte.models.runtime import RUNTIMES
 from deepmatte.models.spec import read_spec
 from deepmatte.training import checkpoint, export, kernels, loop, recipes
-from deepmatte.training.networks import dim
+from deepmatte.training.networks import build, dim
 from deepmatte.training.networks.guided import HAZE, GuidedNet
 
 
@@ -181,3 +181,16 @@ def test_a_larger_network_begins_with_the_answers_of_the_file(run: Path, tmp_pat
         export.load_weights(network, tmp_path / "m.onnx")
     inputs = torch.rand(1, 7, 48, 80), torch.rand(1, 13, 12, 20)
     torch.testing.assert_close(large(*inputs), small(*inputs))
+
+
+@pytest.mark.parametrize("name", ["default", "default_gpu", "trial"])
+def test_recipes_of_the_default_model_begin_with_its_answers(name: str) -> None:
+    begun, shipped = (
+        build(recipe.network, **recipe.settings).eval()
+        for recipe in (recipes.find(name), recipes.find("default"))
+    )
+    for network in (begun, shipped):
+        export.load_weights(network, Path("default"))
+    inputs = torch.rand(1, 7, 48, 80), torch.rand(1, 13, 12, 20)
+    with torch.inference_mode():
+        torch.testing.assert_close(begun(*inputs), shipped(*inputs))

@@ -1,6 +1,4 @@
-"""The default model made larger and trained by a GPU: windows of 384 px, 64 in a step, of 7,000 scenes.
-
-96 GFLOP per megapixel for 82, 4.2 million weights for 3.3; it begins with the answers of --start.
+"""The default model trained by a GPU: windows of 384 px, 64 in a step, of 7,000 scenes.
 
     deepmatte corpus render all --count 1560 --output RENDERS
     deepmatte train default_gpu --start default --corpus CORPUS --corpus RENDERS --workers 15 --output RUN
@@ -22,7 +20,6 @@ assert _WINDOWS.scenes is not None
 RECIPE = replace(
     default.RECIPE,
     name="default_gpu",
-    settings={"widths": (32, 64, 128, 224), "encoder": (0, 1, 2, 3)},
     phases=(Phase("windows", size=384, batch=64, share=1.0, scenes=replace(_WINDOWS.scenes, count=7000)),),
     steps=20_000,
     learning_rate=2e-3,
