@@ -24,7 +24,6 @@ from deepmatte.errors import MatteError
 from deepmatte.processes import ENDING
 from deepmatte.training import deck, shelf
 from deepmatte.training.batches import Batch, Batches, join
-from deepmatte.training.budget import Budget
 from deepmatte.training.deck import Deck
 from deepmatte.training.phases import Phase
 from deepmatte.training.scenes import Scene
@@ -43,9 +42,9 @@ class Drawer(Protocol):
 
 
 def load(
-    batches: Batches, budget: Budget, workers: int, device: torch.device
+    batches: Batches, budget: Iterable[Key], workers: int, device: torch.device
 ) -> Iterable[tuple[Phase, Batch]]:
-    """Return the budget's batches in order.
+    """Return the batches of a budget's steps, or of other ones, in order.
 
     workers: processes that draw them, or their scenes, where a processor does, 0 for this one; device: what
     they are for.
