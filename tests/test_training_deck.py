@@ -5,11 +5,11 @@ import pytest
 import torch
 from small_corpus import write_corpus
 
-from deepmatte.training import scenes
+from deepmatte.training import recipes, scenes
 from deepmatte.training.batches import Batch
 from deepmatte.training.composition import Mix
 from deepmatte.training.corpus import library
-from deepmatte.training.deck import Deck
+from deepmatte.training.deck import Deck, bytes_of
 from deepmatte.training.scenes import Scene, Scenes
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -48,3 +48,16 @@ def test_a_scene_takes_the_place_of_another(drawn: list[Scene]) -> None:
     for number, scene in enumerate((drawn[2], drawn[1])):
         assert torch.equal(batch.alpha[number], scene.window(cuts[number])[2])
     assert len(deck) == 2
+
+
+def test_the_memory_that_scenes_take_is_known_before(drawn: list[Scene]) -> None:
+    scene = drawn[0]
+    parts = (scene.image, scene.trimap, scene.alpha, scene.guide_planes, scene.guide_fields)
+    assert bytes_of(96) == sum(part.nbytes for part in parts)
+
+
+@pytest.mark.parametrize("name", ["default", "default_gpu"])
+def test_scenes_take_at_most_half_of_what_a_card_of_80_gb_has_free(name: str) -> None:
+    kind = recipes.find(name).phases[0].scenes
+    assert kind is not None
+    assert bytes_of(kind.side) * kind.count < 84e9 / 2  # torch counts 79 GiB of such a card
