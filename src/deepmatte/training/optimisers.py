@@ -67,7 +67,8 @@ def even_out(matrix: Tensor) -> Tensor:
     one, three, five = _POWERS
     for _ in range(_ROUNDS):
         square = even @ even.T
-        even = one * even + (three * square + five * square @ square) @ even
+        square = torch.addmm(square, square, square, beta=three, alpha=five)
+        even = torch.addmm(even, square, even, beta=one)
     return even.T.contiguous() if is_tall else even
 
 
