@@ -67,6 +67,8 @@ def main() -> None:
         ],
     }
     del shelf  # a GPU's memory holds the corpus once
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what torch keeps for later does not count as free
     if arguments.train:
         figures["trained"] = measure_training(
             pictures, arguments.train, arguments.steps, arguments.workers, device

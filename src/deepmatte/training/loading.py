@@ -172,7 +172,8 @@ class Ahead:
     def __init__(self, batches: Drawer, keys: Iterable[Key], device: torch.device) -> None:
         self._batches = batches
         self._keys = keys
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        # Drawing is many small calls, each of which would wait behind a step's large ones.
+        self._stream = torch.cuda.Stream(device, priority=-1) if device.type == "cuda" else None
 
     def __iter__(self) -> Iterator[tuple[Phase, Batch]]:
         """Yield batches in order. Raises what drawing them raised."""
