@@ -4,10 +4,10 @@
     deepmatte train default --corpus CORPUS --corpus RENDERS --output runs/default
     deepmatte export runs/default --output guided-18.onnx
 
-Cost: 160,000 samples, two hours on two cores with bfloat16 of their own, drawing 5,000 scenes beside it at
+Cost: 100,000 samples, two hours on two cores with bfloat16 of their own, drawing 5,000 scenes beside it at
 less than one second each (30 GB). guided-18 had 1,604,564 samples: some 300,000 of earlier states of the mix
 below, the others of scenes much as they are drawn now, but for bands of up to 8 % of the side before the last
-1,084,000; some 150,000 had the trimap that an earlier model's answer left (trimap.settle). The last 453,000
+1,075,000; some 150,000 had the trimap that an earlier model's answer left (trimap.settle). The last 453,000
 alone had Muon and channels in any order, on 24,000 new scenes, more than half of them of hair or fur alone;
 the last 552,000 wide windows and grey pictures; the last 109,000 this network, whose weights grew from a
 smaller one's, pictures mixed by value, and (no option does that yet) scenes of the finest hair up to six
