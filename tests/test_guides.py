@@ -54,10 +54,10 @@ def test_what_mixes_as_light_is_propagated_as_a_line(monkeypatch: pytest.MonkeyP
     assert image[0, 22, 38] - (0.9 + 0.15) / 2 > 0.05
 
 
-def test_huge_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     image, tri = _halves(45, 77)
     fine = guides.survey(image, tri)
-    monkeypatch.setattr(guides, "FINE_CELLS", 200)
+    monkeypatch.setattr(guides, "MOST_CELLS", 45 * 77 // 4)
     coarse = guides.survey(image, tri)
     assert (fine.scale, fine.propagation.shape) == (2, (4, 23, 39))
     assert (coarse.scale, coarse.propagation.shape) == (4, (4, 12, 20))
@@ -65,13 +65,16 @@ def test_huge_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.Mo
     np.testing.assert_allclose(coarse.planes(image)[0][:, 8:34], 1, atol=0.03)
 
 
-@pytest.mark.parametrize(("cells", "scale"), [(239, 4), (100, 4), (80, 8), (10, 16), (1, 16)])
-def test_where_much_is_unknown_the_grid_is_coarser_still(
-    monkeypatch: pytest.MonkeyPatch, cells: int, scale: int
+@pytest.mark.parametrize(
+    ("cells", "enlarged", "scale"),
+    [(867, 0, 2), (866, 0, 4), (217, 0, 4), (216, 0, 8), (54, 0, 16), (1, 0, 16), (867, 1, 4), (216, 1, 8)],
+)
+def test_a_grid_is_the_finest_of_so_many_cells(
+    monkeypatch: pytest.MonkeyPatch, cells: int, enlarged: int, scale: int
 ) -> None:
-    image, tri = _halves(45, 77)  # 12 rows of cells, of which some 8 of 20 are unknown
-    monkeypatch.setattr(guides, "FINE_CELLS", cells)
-    made = guides.survey(image, tri)
+    image, tri = _halves(45, 77)  # 3,465 px
+    monkeypatch.setattr(guides, "MOST_CELLS", cells)
+    made = guides.survey(image, tri, enlarged)
     assert made.scale == scale
     assert made.fields.shape == (len(FIELDS), 12, 20)
     planes = made.planes(image)
@@ -88,9 +91,7 @@ def test_scribbles_thinner_than_a_coarse_cell_are_not_lost(
     image, tri = _halves(96, 160)
     tri[:] = UNKNOWN
     tri[10:80, 26:36], tri[10:80, 121:131] = FOREGROUND, BACKGROUND
-    monkeypatch.setattr(
-        guides, "_choose_grid", lambda _, known: (scale, guides._merge_known(known, scale // guides.SCALE))
-    )
+    monkeypatch.setattr(guides, "MOST_CELLS", 96 * 160 // scale**2)
     propagated = guides.survey(image, tri).planes(image)[0]
     assert (propagated[:, 8:64] > 0.9).all()
     assert (propagated[:, 96:152] < 0.1).all()

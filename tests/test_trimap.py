@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from deepmatte import trimap
 from deepmatte.errors import BadInput
-from deepmatte.pixels import AnyArray, Bytes
+from deepmatte.pixels import AnyArray
 
 ROW = np.array([[0, 128, 255]], np.uint8)
 
@@ -314,22 +314,6 @@ def test_known_pixels_stay_known_beside_unsure_ones() -> None:
     known = np.array([[255, 128, 0]], np.uint8)
     settled = trimap.settle(known, np.array([[1, 0.5, 0]], np.float32))
     np.testing.assert_array_equal(settled, known)
-
-
-@given(
-    hnp.arrays(np.uint8, (5, 7), elements=st.sampled_from([0, 128, 255])),
-    st.integers(5, 19),
-    st.integers(7, 31),
-)
-def test_every_pixel_of_an_enlarged_trimap_is_what_all_below_it_are(
-    known: Bytes, height: int, width: int
-) -> None:
-    larger = trimap.enlarge(known, height, width)
-    for y, x in np.ndindex(height, width):
-        rows = slice(y * 5 // height, -(-(y + 1) * 5 // height))
-        columns = slice(x * 7 // width, -(-(x + 1) * 7 // width))
-        found = set(known[rows, columns].ravel().tolist())
-        assert larger[y, x] == (found.pop() if len(found) == 1 else 128)
 
 
 def test_convention_trimap_known_pixels_stay_exact() -> None:

@@ -36,9 +36,10 @@ FIELDS = (
     "foreground_distance", "background_distance",
 )  # fmt: skip
 
-# Alpha is propagated on a grid twice as fine, unless that has more cells than this, and on coarser ones where
-# more than this are unknown: each takes over a kilobyte.
-FINE_CELLS = 1_000_000
+# Alpha is propagated on a grid twice as fine, unless that has more cells than this: what is some pixels wide
+# in a small picture is more in a large one, and guides that look too closely see less of it
+# (docs/decisions/guides.md).
+MOST_CELLS = 400_000
 _COARSEST = 16
 # Weight of what the palette says beside the matting Laplacian.
 TRUST = 0.0015
@@ -108,17 +109,19 @@ def _propagate(image: Floats, known: tuple[Floats, Floats], scale: int) -> tuple
     return rough, propagation.fit_lines(light, rough, noise), distances
 
 
-def _choose_grid(tri: Bytes, known: tuple[Floats, Floats]) -> tuple[int, tuple[Floats, Floats]]:
-    """Return the side in pixels of the cells that alpha is propagated on, as small as memory allows, and
-    which of them are known. known: the cells of SCALE pixels that are.
+def _choose_grid(
+    tri: Bytes, known: tuple[Floats, Floats], enlarged: int
+) -> tuple[int, tuple[Floats, Floats]]:
+    """Return the side in pixels of the cells that alpha is propagated on, and which of them are known.
+
+    known: the cells of SCALE pixels that are; enlarged: how often the picture was made twice as large.
     """
-    if tri.shape[-2] * tri.shape[-1] <= FINE_CELLS * (SCALE // 2) ** 2:
-        return SCALE // 2, _find_known(tri, SCALE // 2)
-    scale, merged = SCALE, known
-    while scale < _COARSEST and (merged[0] + merged[1] == 0).sum(axis=(-2, -1)).max() > FINE_CELLS:
+    scale = SCALE // 2 << enlarged
+    while scale < _COARSEST and tri.shape[-2] * tri.shape[-1] > MOST_CELLS * scale**2:
         scale *= 2
-        merged = _merge_known(known, scale // SCALE)
-    return scale, merged
+    if scale < SCALE:
+        return scale, _find_known(tri, scale)
+    return scale, known if scale == SCALE else _merge_known(known, scale // SCALE)
 
 
 def _find_known(tri: Bytes, scale: int) -> tuple[Floats, Floats]:
@@ -151,11 +154,15 @@ def _reduce_light(image: Floats, scale: int) -> Floats:
     return np.concatenate(strips, axis=-2)
 
 
-def survey(image: Floats, tri: Bytes) -> Guides:
-    """Make the guides of a picture. image: (..., 3, H, W) in [0, 1]; tri: (..., H, W) in {0, 128, 255}."""
+def survey(image: Floats, tri: Bytes, enlarged: int = 0) -> Guides:
+    """Make the guides of a picture. image: (..., 3, H, W) in [0, 1]; tri: (..., H, W) in {0, 128, 255}.
+
+    enlarged: how often it was made twice as large, which made it no sharper: alpha is propagated on cells as
+    much larger.
+    """
     small = reduce_by(image, SCALE)
     known = is_foreground, is_background = _find_known(tri, SCALE)
-    scale, merged = _choose_grid(tri, known)
+    scale, merged = _choose_grid(tri, known, enlarged)
     rough, lines, distances = _propagate(image, merged, scale)
     if scale < SCALE:
         rough, distances = halve(rough), halve(distances)

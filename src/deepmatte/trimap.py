@@ -212,20 +212,6 @@ def settle(trimap: Bytes, alpha: Floats) -> Bytes:
     return np.where(trimap == UNKNOWN, settled, trimap)
 
 
-def enlarge(trimap: Bytes, height: int, width: int) -> Bytes:
-    """Return a trimap (H, W) as (height, width), no smaller: known where all that a pixel shows is known
-    alike.
-    """
-    return _stretch(_stretch(trimap, height).T, width).T
-
-
-def _stretch(trimap: Bytes, count: int) -> Bytes:
-    """Return `count` rows, each of which shows one or two of a trimap's."""
-    edges = np.arange(count + 1) * len(trimap)
-    first, last = trimap[edges[:-1] // count], trimap[(edges[1:] - 1) // count]
-    return np.where(first == last, first, UNKNOWN).astype(np.uint8)
-
-
 def _with_band(is_foreground: Bools, is_background: Bools, inner_px: float, outer_px: float) -> Bytes:
     trimap = np.full(is_foreground.shape, UNKNOWN, np.uint8)
     trimap[~dilate(~is_foreground, inner_px)] = FOREGROUND

@@ -45,7 +45,7 @@ def _add_cut(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--second-look",
         action="store_true",
-        help="look twice: better, for 1.8 to 2.5 times the time",
+        help="look twice: better, for 1.8 to 3 times the time",
     )
     command.add_argument("--overwrite", action="store_true", help="replace results that exist")
     command.add_argument("--json", action="store_true", help="print a report for programs")
