@@ -84,13 +84,13 @@ def test_a_grid_is_the_finest_of_so_many_cells(
     np.testing.assert_array_equal(made.planes(window, 12, 20), planes[:, 12:41, 20:61])
 
 
-@pytest.mark.parametrize("scale", [8, 16])
+@pytest.mark.parametrize(("scale", "width"), [(4, 4), (8, 10), (16, 10)])
 def test_scribbles_thinner_than_a_coarse_cell_are_not_lost(
-    monkeypatch: pytest.MonkeyPatch, scale: int
+    monkeypatch: pytest.MonkeyPatch, scale: int, width: int
 ) -> None:
     image, tri = _halves(96, 160)
     tri[:] = UNKNOWN
-    tri[10:80, 26:36], tri[10:80, 121:131] = FOREGROUND, BACKGROUND
+    tri[10:80, 26 : 26 + width], tri[10:80, 122 : 122 + width] = FOREGROUND, BACKGROUND
     monkeypatch.setattr(guides, "MOST_CELLS", 96 * 160 // scale**2)
     propagated = guides.survey(image, tri).planes(image)[0]
     assert (propagated[:, 8:64] > 0.9).all()

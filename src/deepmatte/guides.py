@@ -109,19 +109,16 @@ def _propagate(image: Floats, known: tuple[Floats, Floats], scale: int) -> tuple
     return rough, propagation.fit_lines(light, rough, noise), distances
 
 
-def _choose_grid(
-    tri: Bytes, known: tuple[Floats, Floats], enlarged: int
-) -> tuple[int, tuple[Floats, Floats]]:
+def _choose_grid(tri: Bytes, enlarged: int) -> tuple[int, tuple[Floats, Floats]]:
     """Return the side in pixels of the cells that alpha is propagated on, and which of them are known.
 
-    known: the cells of SCALE pixels that are; enlarged: how often the picture was made twice as large.
+    enlarged: how often the picture was made twice as large.
     """
-    scale = SCALE // 2 << enlarged
+    scale = finest = SCALE // 2 << enlarged
     while scale < _COARSEST and tri.shape[-2] * tri.shape[-1] > MOST_CELLS * scale**2:
         scale *= 2
-    if scale < SCALE:
-        return scale, _find_known(tri, scale)
-    return scale, known if scale == SCALE else _merge_known(known, scale // SCALE)
+    known = _find_known(tri, finest)
+    return scale, known if scale == finest else _merge_known(known, scale // finest)
 
 
 def _find_known(tri: Bytes, scale: int) -> tuple[Floats, Floats]:
@@ -161,8 +158,8 @@ def survey(image: Floats, tri: Bytes, enlarged: int = 0) -> Guides:
     much larger.
     """
     small = reduce_by(image, SCALE)
-    known = is_foreground, is_background = _find_known(tri, SCALE)
-    scale, merged = _choose_grid(tri, known, enlarged)
+    is_foreground, is_background = _find_known(tri, SCALE)
+    scale, merged = _choose_grid(tri, enlarged)
     rough, lines, distances = _propagate(image, merged, scale)
     if scale < SCALE:
         rough, distances = halve(rough), halve(distances)
