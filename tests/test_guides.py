@@ -66,15 +66,24 @@ def test_large_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("cells", "enlarged", "scale"),
-    [(867, 0, 2), (866, 0, 4), (217, 0, 4), (216, 0, 8), (54, 0, 16), (1, 0, 16), (867, 1, 4), (216, 1, 8)],
+    ("cells", "is_enlarged", "scale"),
+    [
+        (867, False, 2),
+        (866, False, 4),
+        (217, False, 4),
+        (216, False, 8),
+        (54, False, 16),
+        (1, False, 16),
+        (867, True, 4),
+        (216, True, 8),
+    ],
 )
 def test_a_grid_is_the_finest_of_so_many_cells(
-    monkeypatch: pytest.MonkeyPatch, cells: int, enlarged: int, scale: int
+    monkeypatch: pytest.MonkeyPatch, cells: int, is_enlarged: bool, scale: int
 ) -> None:
     image, tri = _halves(45, 77)  # 3,465 px
     monkeypatch.setattr(guides, "MOST_CELLS", cells)
-    made = guides.survey(image, tri, enlarged)
+    made = guides.survey(image, tri, is_enlarged)
     assert made.scale == scale
     assert made.fields.shape == (len(FIELDS), 12, 20)
     planes = made.planes(image)

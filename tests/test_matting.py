@@ -154,10 +154,10 @@ def test_in_a_second_look_too_every_pixel_comes_from_its_own_place(tile_px: int)
 
 
 def smooth(height: int, width: int) -> Floats:
-    """A picture of long waves, which a cubic follows."""
+    """A picture of long waves, which a cubic follows. Blue is the widest: no red is sure to be 0 or 1."""
     y, x = np.mgrid[:height, :width].astype(np.float32) / 20
     red = 0.5 + 0.4 * np.sin(x + 0.3 * y)
-    return np.stack([red, 1 - red, red * red], axis=2)
+    return np.stack([red, 1 - red, 1.25 * red - 0.125], axis=2)
 
 
 @pytest.mark.parametrize("tile_px", [64, 1536])
@@ -166,7 +166,7 @@ def test_a_second_look_enlarges_a_picture_that_is_not_large(tile_px: int) -> Non
     model = red_model()
     alpha = estimate_alpha(image, np.full((65, 97), 128, np.uint8), options, model=model)
     red = expose(image)[..., 0]
-    np.testing.assert_allclose(alpha[4:-4, 4:-4], red[4:-4, 4:-4], atol=2e-3)
+    np.testing.assert_allclose(alpha[4:-4, 4:-4], red[4:-4, 4:-4], atol=1e-3)
     np.testing.assert_allclose(alpha, red, atol=0.01)
 
 

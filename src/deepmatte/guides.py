@@ -109,15 +109,18 @@ def _propagate(image: Floats, known: tuple[Floats, Floats], scale: int) -> tuple
     return rough, propagation.fit_lines(light, rough, noise), distances
 
 
-def _choose_grid(tri: Bytes, enlarged: int) -> tuple[int, tuple[Floats, Floats]]:
+def _choose_grid(
+    tri: Bytes, known: tuple[Floats, Floats], is_enlarged: bool
+) -> tuple[int, tuple[Floats, Floats]]:
     """Return the side in pixels of the cells that alpha is propagated on, and which of them are known.
 
-    enlarged: how often the picture was made twice as large.
+    known: the cells of SCALE pixels that are; is_enlarged: as survey has it.
     """
-    scale = finest = SCALE // 2 << enlarged
+    scale = finest = SCALE if is_enlarged else SCALE // 2
     while scale < _COARSEST and tri.shape[-2] * tri.shape[-1] > MOST_CELLS * scale**2:
         scale *= 2
-    known = _find_known(tri, finest)
+    if finest != SCALE:
+        known = _find_known(tri, finest)
     return scale, known if scale == finest else _merge_known(known, scale // finest)
 
 
@@ -151,15 +154,15 @@ def _reduce_light(image: Floats, scale: int) -> Floats:
     return np.concatenate(strips, axis=-2)
 
 
-def survey(image: Floats, tri: Bytes, enlarged: int = 0) -> Guides:
+def survey(image: Floats, tri: Bytes, is_enlarged: bool = False) -> Guides:
     """Make the guides of a picture. image: (..., 3, H, W) in [0, 1]; tri: (..., H, W) in {0, 128, 255}.
 
-    enlarged: how often it was made twice as large, which made it no sharper: alpha is propagated on cells as
-    much larger.
+    is_enlarged: whether it was made twice as large, which made it no sharper: alpha is propagated on cells
+    that are as much larger.
     """
     small = reduce_by(image, SCALE)
-    is_foreground, is_background = _find_known(tri, SCALE)
-    scale, merged = _choose_grid(tri, enlarged)
+    known = is_foreground, is_background = _find_known(tri, SCALE)
+    scale, merged = _choose_grid(tri, known, is_enlarged)
     rough, lines, distances = _propagate(image, merged, scale)
     if scale < SCALE:
         rough, distances = halve(rough), halve(distances)

@@ -131,14 +131,14 @@ def solve(
 
 
 def _look(
-    image: AnyArray, known: Bytes, tile_px: int, model: Model, progress: Progress, enlarged: int = 0
+    image: AnyArray, known: Bytes, tile_px: int, model: Model, progress: Progress, is_enlarged: bool = False
 ) -> Floats:
     """Return the alpha (H, W) that a model sees in a picture with a trimap that has unknown pixels.
 
-    enlarged: how often both were made twice as large.
+    is_enlarged: whether both were made twice as large.
     """
     alpha = np.zeros(known.shape, np.float32)
-    survey = guides.survey(np.moveaxis(to_unit(image), -1, 0), known, enlarged)
+    survey = guides.survey(np.moveaxis(to_unit(image), -1, 0), known, is_enlarged)
     tiles = framing.tiles(known, model.spec.stride, tile_px, model.spec.margin_px)
     for done, tile in enumerate(tiles, start=1):
         planes = framing.planes(image, known, survey, tile.padded)
@@ -158,7 +158,7 @@ def _look_closer(image: AnyArray, known: Bytes, tile_px: int, model: Model, prog
         return _look(image, known, tile_px, model, progress)
     height, width = known.shape
     image = np.clip(resize(to_unit(image), 2 * height, 2 * width, CUBIC), 0, 1)
-    alpha = _look(image, known.repeat(2, 0).repeat(2, 1), tile_px, model, progress, enlarged=1)
+    alpha = _look(image, known.repeat(2, 0).repeat(2, 1), tile_px, model, progress, is_enlarged=True)
     return np.clip(resize(alpha[..., None], height, width, CUBIC)[..., 0], 0, 1)
 
 
