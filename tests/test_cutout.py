@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,30 @@ def test_a_profile_that_is_padded_is_kept_and_one_that_is_lost_is_told(
     Image.fromarray(photo_pixels()).save(folder / "photo.jpg", icc_profile=stored)
     report = run(folder, image_path=folder / "photo.jpg")
     assert images.read_photo(report.output).icc == (profile if is_kept else None)
-    assert any("colour profile that is broken" in note for note in report.notes) != is_kept
+    assert any("colour profile that cannot be used" in note for note in report.notes) != is_kept
+
+
+def test_a_channel_that_is_not_opacity_is_left_out_and_that_is_told(folder: Path) -> None:
+    """Rows that the trimap knows to be foreground do not fade, whatever the channel holds."""
+    with_selection = np.dstack([photo_pixels(), np.zeros((HEIGHT, WIDTH), np.uint8)])
+    Image.fromarray(with_selection).save(folder / "photo.tif")
+    content = (folder / "photo.tif").read_bytes()
+    opacity = struct.pack("<HHI", 338, 3, 1)
+    (folder / "photo.tif").write_bytes(content.replace(opacity + b"\2", opacity + b"\0"))
+    report = run(folder, image_path=folder / "photo.tif")
+    np.testing.assert_array_equal(images.read_photo(report.output).alpha, to_bytes(true_alpha()))
+    (note,) = report.notes
+    assert note == "photo has a channel beside its colours that is not its opacity: it was left out"
+
+
+def test_a_working_folder_that_is_gone_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(MatteError, match="does not exist"):
+        cut("photo.png", "trimap.png")
 
 
 def test_a_profile_of_an_odd_size_is_written_to_png(folder: Path) -> None:
@@ -449,7 +473,9 @@ def test_a_broken_profile_is_noted_of_photo_and_background(folder: Path, kind: s
     for changes, name in (({"image_path": picture}, "photo"), ({"background": picture}, "background")):
         report = run(folder, overwrite=True, **changes)
         assert [
-            note for note in report.notes if note.startswith(f"{name} has a colour profile that is broken")
+            note
+            for note in report.notes
+            if note.startswith(f"{name} has a colour profile that cannot be used")
         ]
 
 

@@ -127,6 +127,33 @@ def test_convention_files_cmyk_becomes_srgb(kind: str, put: Put) -> None:
     assert ink.max() < 60
 
 
+def unspecified(data: bytes) -> bytes:
+    """A TIFF file whose channel beside the colours is opacity, made to say that it is not."""
+    entry = struct.pack("<HHI", 338, 3, 1)
+    changed = data.replace(entry + b"\2\0", entry + b"\0\0")
+    assert changed != data
+    return changed
+
+
+@pytest.mark.parametrize("packing", ["raw", "tiff_lzw"])
+def test_convention_files_a_channel_of_tiff_that_is_not_opacity_is_left_out(packing: str, put: Put) -> None:
+    data = encoded(Image.fromarray(np.dstack([RGB, ALPHA])), "TIFF", compression=packing)
+    photo = images.read_photo(put(data))
+    assert not photo.lost_channel
+    np.testing.assert_array_equal(photo.alpha, ALPHA)
+    photo = images.read_photo(put(unspecified(data)))
+    assert photo.lost_channel
+    assert photo.alpha is None
+    np.testing.assert_array_equal(photo.pixels, RGB)
+
+
+def test_a_map_with_a_channel_that_is_not_opacity_is_read(put: Put) -> None:
+    data = encoded(Image.fromarray(np.dstack([ALPHA, ALPHA.T.reshape(ALPHA.shape)]), "LA"), "TIFF")
+    with pytest.raises(BadInput, match="transparent"):
+        images.read_map(put(data))
+    np.testing.assert_array_equal(images.read_map(put(unspecified(data))), ALPHA)
+
+
 def test_cmyk_keeps_its_depth_and_its_alpha(tmp_path: Path) -> None:
     planes = np.dstack([DEEP, DEEP[..., 0], DEEP_ALPHA])
     stored = pyvips.Image.new_from_array(planes).copy(interpretation="cmyk")
@@ -134,6 +161,11 @@ def test_cmyk_keeps_its_depth_and_its_alpha(tmp_path: Path) -> None:
     photo = images.read_photo(tmp_path / "file.tif")
     assert photo.pixels.dtype == np.uint16
     np.testing.assert_array_equal(photo.alpha, DEEP_ALPHA)
+    content = (tmp_path / "file.tif").read_bytes()
+    (tmp_path / "file.tif").write_bytes(unspecified(content))
+    plain = images.read_photo(tmp_path / "file.tif")
+    assert plain.alpha is None
+    np.testing.assert_array_equal(plain.pixels, photo.pixels)
 
 
 @pytest.mark.parametrize(
@@ -242,20 +274,40 @@ def test_convention_files_grey_profiles_are_dropped(put: Put) -> None:
     np.testing.assert_array_equal(photo.pixels, np.dstack([ALPHA] * 3))
 
 
-def test_a_damaged_profile_is_dropped(put: Put) -> None:
-    data = encoded(Image.fromarray(RGB), "TIFF", icc_profile=RGB_PROFILE[:-5])
-    assert images.read_photo(put(data)).icc is None
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_damaged_profile_is_dropped_and_said_to_be(kind: str, put: Put) -> None:
+    for icc, is_lost in ((RGB_PROFILE[:-5], True), (None, False)):
+        photo = images.read_photo(put(encoded(Image.fromarray(RGB), kind, icc_profile=icc)))
+        assert photo.icc is None
+        assert photo.lost_profile is is_lost
+
+
+def test_a_profile_in_a_jpeg_that_lacks_its_first_part_is_said_to_be_lost(put: Put) -> None:
+    data = encoded(Image.fromarray(RGB), "JPEG", icc_profile=RGB_PROFILE)
+    odd = data.replace(b"ICC_PROFILE\0\1\1", b"ICC_PROFILE\0\2\2")
+    assert odd != data
+    photo = images.read_photo(put(odd))
+    assert photo.icc is None
+    assert photo.lost_profile
 
 
 @pytest.mark.parametrize(
-    "icc", [RGB_PROFILE, RGB_PROFILE[:16] + b"CMYK" + RGB_PROFILE[20:], b"nonsense" * 40]
+    ("icc", "is_told"),
+    # What else than its header is broken in a profile, libvips does not say.
+    [
+        (RGB_PROFILE, True),
+        (RGB_PROFILE[:16] + b"CMYK" + RGB_PROFILE[20:], False),
+        (b"nonsense" * 40, True),
+    ],
 )
-def test_cmyk_with_a_profile_of_no_use_is_read_without_it(icc: bytes, put: Put) -> None:
+def test_cmyk_with_a_profile_of_no_use_is_read_without_it(icc: bytes, is_told: bool, put: Put) -> None:
     picture = Image.fromarray(np.dstack([SMOOTH, SMOOTH[..., 0]]), "CMYK")
     with_profile = images.read_photo(put(encoded(picture, "TIFF", icc_profile=icc)))
     without = images.read_photo(put(encoded(picture, "TIFF")))
     np.testing.assert_array_equal(with_profile.pixels, without.pixels)
     assert with_profile.icc is None
+    assert with_profile.lost_profile is is_told
+    assert not without.lost_profile
 
 
 # Reading: what cannot be read
@@ -603,11 +655,13 @@ def test_an_unknown_suffix_lists_the_known_ones(name: str, said: str, tmp_path: 
 def test_outputs_that_cannot_be_are_found_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "is.png").write_bytes(b"old")
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "leads-nowhere.png").symlink_to(tmp_path / "none" / "out.png")
     for name, said in (
         ("none/out.png", "does not exist"),
         ("folder.png", "is a folder"),
         ("is.png", "exists already"),
         ("is.png/out.png", "does not exist"),
+        ("leads-nowhere.png", "leads to the folder"),
     ):
         with pytest.raises(BadOutput, match=said):
             images.check_output(tmp_path / name)

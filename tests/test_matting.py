@@ -81,6 +81,13 @@ def test_a_trimap_without_known_foreground_or_background_works(missing: int) -> 
     np.testing.assert_array_equal(alpha[trimap != 128], (255 - missing) / 255)
 
 
+@pytest.mark.parametrize("tile_px", [64.0, float("nan"), "100", 63, True, None])
+def test_a_tile_that_is_no_whole_number_of_pixels_is_refused(tile_px: Any) -> None:
+    with pytest.raises(BadInput, match="expected a whole number, 64 or more"):
+        MattingOptions(tile_px=tile_px)
+    MattingOptions(tile_px=np.int64(64))  # type: ignore[arg-type]
+
+
 def test_progress_counts_tiles_up_to_their_total() -> None:
     told: list[tuple[int, int]] = []
     trimap = np.full((200, 330), 128, np.uint8)

@@ -80,6 +80,14 @@ def test_a_missing_file_is_an_error(weights: Path, path: str) -> None:
         catalogue.find(Path("missing"))
 
 
+def test_a_path_that_begins_with_a_dot_is_a_path(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (weights / "mine").write_bytes(model_bytes())
+    monkeypatch.chdir(weights)
+    assert catalogue.load_bytes("./mine")[1] == SPEC
+    with pytest.raises(ModelUnavailable, match="no model"):
+        catalogue.load_bytes("mine")
+
+
 def test_a_folder_is_no_model(weights: Path) -> None:
     with pytest.raises(ModelUnavailable, match="no model file"):
         catalogue.load_bytes(weights)

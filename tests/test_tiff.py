@@ -60,6 +60,18 @@ def test_a_header_that_does_not_say_how_a_picture_lies_is_not_trusted() -> None:
     assert not any(tiff.is_exact(io.BytesIO(whole[:end])) for end in range(len(whole)))
 
 
+@pytest.mark.parametrize("mark", [b"II", b"MM"])
+@pytest.mark.parametrize(("beside", "is_plain"), [((1, 0), True), ((1, 1), False), ((1, 2), False)])
+def test_a_channel_that_is_not_opacity_is_told(beside: tuple[int, int], is_plain: bool, mark: bytes) -> None:
+    """0 is unspecified, 1 opacity that colours are multiplied by, 2 opacity: TIFF 6.0, ExtraSamples."""
+    assert tiff.has_plain_channel(_directory(GREY | {338: beside}, mark)) is is_plain
+
+
+def test_a_channel_that_nothing_is_said_of_may_be_opacity() -> None:
+    assert not tiff.has_plain_channel(_directory(GREY, b"II"))
+    assert not tiff.has_plain_channel(io.BytesIO(b"II*\0"))
+
+
 @pytest.mark.parametrize("content", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0+" + b"\xff" * 12])
 def test_what_has_no_directory_is_no_reason_to_fail(content: bytes) -> None:
     tiff.is_exact(io.BytesIO(content))

@@ -149,7 +149,7 @@ def _places(path: Path) -> set[object]:
     """
     try:
         place = os.path.realpath(path)
-    except ValueError:  # no file has a name like that
+    except (OSError, ValueError):  # the working folder is gone, or no file has a name like that
         return {os.fspath(path)}
     try:
         found = os.stat(place)
@@ -309,9 +309,9 @@ def _notes(photo: Photo, known: Bytes, name: str) -> tuple[str, ...]:
 
 
 def _lost(picture: Photo, name: str) -> tuple[str, ...]:
-    """Return a note where a picture's colour profile could not be used."""
-    return (
-        (f"{name} has a colour profile that is broken or not for RGB: it was left out",)
-        if picture.lost_profile
-        else ()
+    """Return a note of each part of a picture that could not be used."""
+    parts = (
+        (picture.lost_profile, "colour profile that cannot be used"),
+        (picture.lost_channel, "channel beside its colours that is not its opacity"),
     )
+    return tuple(f"{name} has a {part}: it was left out" for is_lost, part in parts if is_lost)

@@ -7,7 +7,7 @@ on. What each format keeps is in docs/conventions.md.
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -64,7 +64,8 @@ class Photo:
 
     pixels: (H, W, 3), uint8 or uint16; alpha: (H, W) of the same type, None where all is opaque;
     icc: an RGB profile, None where the file has none or its profile is not for RGB;
-    turned: the EXIF orientation swapped the sides; lost_profile: the file's profile was left out.
+    turned: the EXIF orientation swapped the sides; lost_profile: the file's profile was left out;
+    lost_channel: so was a channel that is not its opacity.
     """
 
     pixels: AnyArray
@@ -72,6 +73,7 @@ class Photo:
     icc: bytes | None
     turned: bool
     lost_profile: bool = False
+    lost_channel: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +93,9 @@ class Output:
 @dataclass(frozen=True, eq=False)
 class _Decoded:
     pixels: AnyArray  # (H, W, C), C in 1 to 4: grey or RGB, then perhaps alpha
-    icc: bytes | None
+    icc: bytes | None  # empty where there was one that is broken
     orientation: int  # EXIF, 1 to 8
+    lost_channel: bool = False
 
 
 def read_photo(path: Source, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -116,7 +119,7 @@ def read_photo(path: Source, max_pixels: int = MAX_PIXELS) -> Photo:
     pixels = np.repeat(colours, 3, axis=2) if channels < 3 else np.ascontiguousarray(colours)
     icc = profiles.fitting(decoded.icc, 3)
     is_lost = decoded.icc is not None and icc is None
-    return Photo(pixels, alpha, icc, decoded.orientation >= 5, is_lost)
+    return Photo(pixels, alpha, icc, decoded.orientation >= 5, is_lost, decoded.lost_channel)
 
 
 def read_map(path: Source, max_pixels: int = MAX_PIXELS) -> AnyArray:
@@ -146,11 +149,8 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
                 )
             if kind == "bmp":
                 return _decode_bitmap(file, head, name, max_pixels)
-            is_announced = kind == "png" and _announces_profile(file)
             try:
-                decoded = _decode_with_vips(kind, file, name, max_pixels)
-                # One that is broken is not handed on; an empty one says that there was one.
-                return replace(decoded, icc=b"") if is_announced and decoded.icc is None else decoded
+                return _decode_with_vips(kind, file, name, max_pixels)
             except pyvips.Error:
                 # It may have been no more than an odd header. libvips has moved the first one's place.
                 codec.forget_errors()
@@ -168,19 +168,6 @@ def _decode(path: Source, max_pixels: int) -> _Decoded:
             ) from error
         except OSError as error:
             raise BadInput(f"{name} cannot be read: {error.strerror}") from error
-
-
-def _announces_profile(file: BinaryIO) -> bool:
-    """Return whether a PNG file has a chunk for a colour profile before its pixels."""
-    at = 8
-    while True:
-        file.seek(at)
-        length, name = file.read(4), file.read(4)
-        if len(name) < 4 or name == b"IDAT":
-            return False
-        if name == b"iCCP":
-            return True
-        at += 12 + int.from_bytes(length, "big")
 
 
 def _check_pixels(width: int, height: int, max_pixels: int, shown: str) -> None:
@@ -207,6 +194,7 @@ def _decode_with_vips(
     kind: str, file: BinaryIO, shown: str, max_pixels: int, fail_on: str = "warning"
 ) -> _Decoded:
     codec.claim_threads()
+    is_announced = profiles.is_announced(kind, file)
     file.seek(0)
     if isinstance(file, io.BytesIO):
         source = pyvips.Source.new_from_memory(file.getvalue())
@@ -224,13 +212,18 @@ def _decode_with_vips(
             " expected grey, RGB or CMYK"
         )
     has_profile = image.get_typeof("icc-profile-data") != 0
-    icc = bytes(image.get("icc-profile-data")) if has_profile else None
+    icc = bytes(image.get("icc-profile-data")) if has_profile else b"" if is_announced else None
     orientation = int(image.get("orientation")) if image.get_typeof("orientation") != 0 else 1
     pixels = image.numpy()  # here, and not before, the pixels are decoded
     pixels = pixels.reshape(image.height, image.width, image.bands)
+    has_more = image.bands in (2, 4 + is_cmyk)
+    is_plain = has_more and kind == "tiff" and tiff.has_plain_channel(file)
+    if is_plain:
+        pixels = pixels[..., :-1]
     if is_cmyk:
-        pixels, icc = profiles.cmyk_to_srgb(pixels, icc), None
-    return _Decoded(pixels, icc, orientation if 1 <= orientation <= 8 else 1)
+        is_lost = icc is not None and profiles.fitting(icc, 4) is None
+        pixels, icc = profiles.cmyk_to_srgb(pixels, icc), b"" if is_lost else None
+    return _Decoded(pixels, icc, orientation if 1 <= orientation <= 8 else 1, is_plain)
 
 
 def check_output(

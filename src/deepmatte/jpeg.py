@@ -4,11 +4,26 @@ libjpeg warns of the first oddity only, and warns of damaged pixels as well: who
 not give it any others. Markers are those of ITU-T T.81, table B.1.
 """
 
-_START_OF_SCAN, _JFIF = 0xDA, 0xE0
+from typing import BinaryIO
+
+_START_OF_SCAN, _JFIF, _PROFILE = 0xDA, 0xE0, 0xE2
 _SEQUENTIAL = (0xC0, 0xC1)  # frames whose scans hold all 64 coefficients at once
 _ALONE = range(0xD0, 0xD8)  # restart markers: no segment follows
 _END = b"\xff\xd9"
 _COMPONENTS, _SCANNED = 9, 4  # where a frame and a scan say how many components they hold
+
+
+def announces_profile(file: BinaryIO) -> bool:
+    """Return whether a JPEG file has a segment for a colour profile before its pixels."""
+    at = 2
+    while True:
+        file.seek(at)
+        head = file.read(16)
+        if len(head) < 16 or head[0] != 0xFF or head[1] == _START_OF_SCAN:
+            return False
+        if head[1] == _PROFILE and head[4:] == b"ICC_PROFILE\0":
+            return True
+        at += 1 if head[1] == 0xFF else 2 + int.from_bytes(head[2:4], "big")
 
 
 def tidy(content: bytes) -> bytes:

@@ -49,8 +49,8 @@ class MattingOptions:
     def __post_init__(self) -> None:
         if not self.model:
             raise BadInput("model is an empty text; expected a name or the path of an .onnx file")
-        if self.tile_px < 64:
-            raise BadInput(f"tile_px is {self.tile_px}; expected 64 or more")
+        if not isinstance(self.tile_px, int | np.integer) or self.tile_px < 64:
+            raise BadInput(f"tile_px is {self.tile_px!r}; expected a whole number, 64 or more")
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("runtime", self.runtime, RUNTIMES)
 

@@ -33,8 +33,12 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> None:
             raise BadOutput(f"{shown} is no regular file; choose another name")
         if target.exists() and not overwrite:
             raise _exists(shown)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise BadOutput(f"the folder {show(folder)} cannot be written to; choose another one")
+        # Where a link leads to, it is written there.
+        for place in {folder, Path(os.path.realpath(target)).parent}:
+            if not place.is_dir():
+                raise BadOutput(f"{shown} leads to the folder {show(place)}, which does not exist; make it")
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise BadOutput(f"the folder {show(place)} cannot be written to; choose another one")
     except (OSError, ValueError) as error:
         raise _failed(shown, error) from error
 

@@ -1,13 +1,33 @@
-"""Colour profiles: which fits, and how colours come from one to another. Not: files."""
+"""Colour profiles: whether a file has one, which fits, and how colours come from one to another."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
 
-from deepmatte import codec
+from deepmatte import codec, jpeg
 from deepmatte.errors import BadInput
 from deepmatte.pixels import AnyArray
+
+
+def is_announced(kind: str, file: BinaryIO) -> bool:
+    """Return whether a PNG or JPEG file has a place for a colour profile before its pixels.
+
+    libvips does not hand on what is broken there.
+    """
+    if kind == "jpeg":
+        return jpeg.announces_profile(file)
+    if kind != "png":
+        return False
+    at = 8
+    while True:
+        file.seek(at)
+        length, name = file.read(4), file.read(4)
+        if len(name) < 4 or name == b"IDAT":
+            return False
+        if name == b"iCCP":
+            return True
+        at += 12 + int.from_bytes(length, "big")
 
 
 def cmyk_to_srgb(pixels: AnyArray, icc: bytes | None) -> AnyArray:

@@ -72,7 +72,8 @@ def _locate(name_or_path: str | os.PathLike[str]) -> Entry:
         return found
     shipped = ", ".join(names()) or "(none is shipped)"
     path = Path(name)
-    if not (isinstance(name_or_path, os.PathLike) or path.suffix or len(path.parts) > 1):
+    # Of the text, for a Path has forgotten that it began with "./".
+    if not (isinstance(name_or_path, os.PathLike) or path.suffix or os.path.basename(name) != name):
         raise ModelUnavailable(
             f'there is no model "{name}"; expected one of {shipped}, or the path of an .onnx file'
         )
