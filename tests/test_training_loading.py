@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_corpus import write_corpus
 
-from deepmatte.errors import BadInput
+from deepmatte.errors import BadInput, MatteError
 from deepmatte.training import loading, recipes
 from deepmatte.training.batches import Batch, Batches
 from deepmatte.training.budget import Budget
@@ -156,3 +156,26 @@ def test_processes_read_what_memory_has_no_room_for(corpus: Path) -> None:
     expected = loading.load(Batches(read, recipe), _budget(recipe), workers=0, device=CPU)
     for (_, batch), (_, other) in zip(drawn, expected, strict=True):
         assert _equal(batch, other)
+
+
+def test_processes_that_draw_end_with_what_they_draw_for(corpus: Path) -> None:
+    """They take no signal: were one left, the end of this process would wait for it for ever."""
+    read = library.read(corpus)
+    plain = loading.load(Batches(read, RECIPE), _budget(), workers=1, device=CPU)
+    dealt = loading.deal(Dealer(Batches(read, GUIDED), 1, CPU), _budget(GUIDED), CPU)
+    for drawn in (plain, dealt):
+        next(drawn)
+        assert multiprocessing.active_children()
+        drawn.close()
+        assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another process would not know of the patch")
+def test_too_little_shared_memory_is_said_in_one_line(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
+    drawn = loading.load(Batches(library.read(corpus), RECIPE), _budget(), workers=1, device=CPU)
+    with pytest.raises(MatteError, match="--shm-size 2g"):
+        next(drawn)

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -157,6 +158,21 @@ def test_training_lowers_the_loss_on_one_batch(corpus: Path) -> None:
 def _drawn(training: loop.Training, corpus: Path) -> batches.Batch:
     mix = training.recipe.mix
     return batches.draw_batch(library.read(corpus), mix, 2, 64, np.random.default_rng(0))
+
+
+def test_an_error_that_nobody_foresaw_leaves_no_process(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not while its traceback is kept, as it is at the end of a program, which would wait for them."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(loop.Training, "step", fail)
+    with pytest.raises(RuntimeError, match="illegal memory access") as kept:
+        loop.train("smoke", corpus, tmp_path / "run", workers=1)
+    assert kept.tb is not None
+    assert not multiprocessing.active_children()
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_changes_nothing(corpus: Path) -> None:

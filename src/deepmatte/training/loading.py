@@ -12,13 +12,13 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from deepmatte.errors import MatteError
 from deepmatte.processes import ENDING
@@ -32,6 +32,14 @@ from deepmatte.training.shelf import Shelf
 _AHEAD = 3  # batches or scenes that each process or thread draws before they are needed
 
 Key = tuple[int, Phase]
+Drawn = Generator[tuple[Phase, Batch], None, None]
+
+# What a DataLoader's process says that was ended, and one that finds no room for its batches.
+LACKS_MEMORY = (
+    "the system has ended a process that draws samples, so the run stops; the last checkpoint is kept: if it"
+    " lacked memory, use fewer workers; if shared memory, give it more (in a container, docker run --shm-size"
+    " 2g)"
+)
 
 
 class Drawer(Protocol):
@@ -41,10 +49,11 @@ class Drawer(Protocol):
         """Return the phase and the batch."""
 
 
-def load(
-    batches: Batches, budget: Iterable[Key], workers: int, device: torch.device
-) -> Iterable[tuple[Phase, Batch]]:
+def load(batches: Batches, budget: Iterable[Key], workers: int, device: torch.device) -> Drawn:
     """Return the batches of a budget's steps, or of other ones, in order.
+
+    To be closed where not all are wanted, or the processes that draw them are waited for at the very end, for
+    ever (they end when they are told to by this one alone).
 
     workers: processes that draw them, or their scenes, where a processor does, 0 for this one; device: what
     they are for.
@@ -52,10 +61,16 @@ def load(
     if device.type == "cuda":
         if not batches.recipe.reads_guides:
             batches.shelf = Shelf.of(batches.library, device)
-            return Ahead(batches, budget, device)
+            return iter(Ahead(batches, budget, device))
         if Dealer.has_room(batches, device):
-            return Ahead(Dealer(batches, workers, device), budget, device)
+            return deal(Dealer(batches, workers, device), budget, device)
     return _draw_all(batches, budget, workers, batches.library.is_read)
+
+
+def deal(dealer: "Dealer", budget: Iterable[Key], device: torch.device) -> Drawn:
+    """Yield a dealer's batches, drawn ahead, and let its processes go with the last one."""
+    with contextlib.closing(dealer):
+        yield from Ahead(dealer, budget, device)
 
 
 class Dealer:
@@ -101,6 +116,10 @@ class Dealer:
             parts.append(self._deck.windows(places, cuts))
         return phase, join(parts)
 
+    def close(self) -> None:
+        """Let go of the processes that draw scenes."""
+        self._scenes.close()
+
     def _is_clear(self, at: int, number: int) -> bool:
         return self._deck.is_clear(self._deal(number, at))
 
@@ -123,7 +142,7 @@ class _Fetched(Dataset[Scene]):
         return self.batches.fetch(*key)
 
 
-def _draw_all(drawn: Any, keys: Iterable[Any], workers: int, is_read: bool) -> Iterator[Any]:
+def _draw_all(drawn: Any, keys: Iterable[Any], workers: int, is_read: bool) -> Generator[Any, None, None]:
     """Yield what is drawn for each key, in their order. Raises what drawing it raised.
 
     drawn: Batches or _Fetched; is_read: whether all pictures that it draws from are in memory.
@@ -161,9 +180,24 @@ class _Answers(Dataset[Any]):
 
     def __getitem__(self, key: Any) -> Any:
         try:
-            return self.drawn[key]
+            answer = self.drawn[key]
         except MatteError as error:
             return error
+        if get_worker_info() is not None and isinstance(answer, tuple):
+            # Here, and not in the thread that hands them over: where it fails, it tells nobody.
+            try:
+                _share(answer[1])
+            except RuntimeError:
+                return MatteError(LACKS_MEMORY)
+        return answer
+
+
+def _share(batch: Batch) -> None:
+    """Move a batch to memory that other processes see. Raises RuntimeError where there is too little."""
+    for field in fields(batch):
+        part = getattr(batch, field.name)
+        if part is not None:
+            part.share_memory_()
 
 
 class Ahead:
@@ -175,7 +209,7 @@ class Ahead:
         # Drawing is many small calls, each of which would wait behind a step's large ones.
         self._stream = torch.cuda.Stream(device, priority=-1) if device.type == "cuda" else None
 
-    def __iter__(self) -> Iterator[tuple[Phase, Batch]]:
+    def __iter__(self) -> Drawn:
         """Yield batches in order. Raises what drawing them raised."""
         drawn: queue.Queue[tuple[Phase, Batch] | Exception | None] = queue.Queue(_AHEAD)
         is_over = threading.Event()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,11 +38,7 @@ def _lacks_in_one_line() -> Iterator[None]:
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker"):
             raise
-        raise MatteError(
-            "the system has ended a process that draws samples, so the run stops; the last checkpoint is"
-            " kept: if it lacked memory, use fewer workers; if shared memory, give it more (in a container,"
-            " docker run --shm-size 2g)"
-        ) from error
+        raise MatteError(loading.LACKS_MEMORY) from error
 
 
 @_lacks_in_one_line()
@@ -87,13 +83,14 @@ def train(
     budget = Budget(training.recipe, state, state.minutes, pause_minutes)
     mine = range(ranks.rank * state.batches, (ranks.rank + 1) * state.batches)
     kept = output / checkpoint.SCENES / scenes.name(state.corpora[-1], state.without)
-    with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper:
+    with ExitStack() as ending:
+        keeper = ending.enter_context(closing(Keeper(training, budget, output, upkeep or Upkeep())))
         outputs.make_folder(output)
         if ranks.count == 1:  # else another process may be writing there
             outputs.remove_parts(output, kept)
         read = library.read(*folders, without=state.without)
         drawn = batches.Batches(read, training.recipe, draws=mine, folder=kept)
-        loaded = loading.load(drawn, budget, workers, training.device)
+        loaded = ending.enter_context(closing(loading.load(drawn, budget, workers, training.device)))
         pace = Pace(state, ranks, since=began)
         for phase, batch in pace.waiting(loaded):
             training.step(batch, budget.used, phase)
