@@ -191,3 +191,7 @@ def test_names_that_cannot_be_written_down_are_refused_at_once(folder: Path) -> 
     (folder / "image" / "a.png").rename(odd)
     with pytest.raises(BadInput, match="no name in UTF-8: rename it"):
         benchmarks.find_cases(folder)
+    odd.rename(folder / "image" / "a.png")
+    (folder / os.fsdecode(b"trimap\xe9")).mkdir()
+    with pytest.raises(BadInput, match="which is no UTF-8"):
+        benchmarks.find_cases(folder)

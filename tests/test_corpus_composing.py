@@ -117,6 +117,22 @@ def test_names_are_kept_apart_and_have_no_dots(corpus: Path, tmp_path: Path) -> 
     assert sum(name.lower().startswith("a-b-c") for name in names) == 3
 
 
+def test_names_too_long_for_a_file_system_are_shortened(corpus: Path, tmp_path: Path) -> None:
+    """A group and a stem of as many letters as an import gives them at most."""
+    entries = manifest.read(corpus)
+    for entry, stem in zip(entries, ("a" * 150, "a" * 149 + "b"), strict=False):
+        (corpus / "foreground" / ("g" * 120)).mkdir(exist_ok=True)
+        file = f"foreground/{'g' * 120}/{stem}.png"
+        (corpus / entry.file).rename(corpus / file)
+        entries = [replace(e, file=file) if e == entry else e for e in entries]
+    manifest.write(corpus, entries)
+    made = compose_corpus(corpus, tmp_path / "made", settings=replace(FEW, counts={"train": 1, "test": 1}))
+    names = [path.name for path in (tmp_path / "made").glob("*/image/*")]
+    assert not made.failures
+    assert sum(name.startswith("g" * 120) for name in names) == 2
+    assert max(len(name) for name in names) < 220
+
+
 def test_what_cannot_be_read_is_listed_and_left_out(corpus: Path, tmp_path: Path) -> None:
     (corpus / "background/0.png").write_bytes(b"nothing")
     (corpus / "foreground/0.png").unlink()
@@ -139,9 +155,10 @@ def test_what_cannot_be_made_is_refused(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="between 0 and 1"):
         Settings(test_share=1)
     (tmp_path / "made").mkdir()
-    (tmp_path / "made/plan.json").write_text("{")
-    with pytest.raises(BadInput, match="expected what an earlier run wrote"):
-        compose_corpus(corpus, tmp_path / "made", settings=FEW)
+    for content in ("{", "{}", "[]"):
+        (tmp_path / "made/plan.json").write_text(content)
+        with pytest.raises(BadInput, match="expected what an earlier run wrote"):
+            compose_corpus(corpus, tmp_path / "made", settings=FEW)
     entries = [replace(each, licence="") for each in manifest.read(corpus)]
     manifest.write(corpus, entries)
     with pytest.raises(BadInput, match="have no licence"):

@@ -81,6 +81,13 @@ def test_a_table_that_is_no_parquet_is_named(tmp_path: Path) -> None:
         manifest.read(tmp_path)
 
 
+def test_a_table_that_nothing_here_reads_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "manifest.parquet").write_bytes(b"anything")
+    with pytest.raises(BadInput, match=r"pip install 'deepmatte\[corpus\]'"):
+        manifest.read(tmp_path)
+
+
 def test_one_manifest_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no readable manifest\.csv"):
         manifest.read(tmp_path)

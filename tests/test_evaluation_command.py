@@ -183,6 +183,8 @@ def test_two_models_of_one_name_can_be_told_apart(folder: Path, capsys: pytest.C
     assert "NAME=PATH" in capsys.readouterr().err
     assert evaluate("--model first=a/best.onnx --model b/best.onnx --json") == 0
     assert json.loads(capsys.readouterr().out)["methods"] == ["first", "best"]
+    assert evaluate("--against again=a/best.onnx --json") == 0
+    assert json.loads(capsys.readouterr().out)["methods"] == ["deepmatte", "again"]
 
 
 def test_a_folder_without_a_path_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

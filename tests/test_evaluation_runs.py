@@ -12,7 +12,7 @@ from constant_model import constant_model
 from small_benchmark import CRASHING, HALF, KILLED, SIZES, TRUTH, UNKNOWN, crash, make_benchmark
 
 from deepmatte import images
-from deepmatte.errors import BadInput
+from deepmatte.errors import BadInput, BadOutput
 from deepmatte.evaluation import methods, runs
 from deepmatte.evaluation.benchmarks import find_cases
 from deepmatte.evaluation.methods import Method, open_predictions
@@ -218,6 +218,14 @@ def test_a_folder_that_holds_a_run_is_not_mixed_with_another(folder: Path, tmp_p
     runs.evaluate(folder, [HALF], output=tmp_path)
     with pytest.raises(BadInput, match="add --resume"):
         runs.evaluate(folder, [HALF], output=tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_before_the_work(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(BadOutput, match="cannot be written to"):
+        runs.evaluate(folder, [HALF], output=tmp_path / "out")
 
 
 def test_changed_predictions_are_measured_again(folder: Path, tmp_path: Path) -> None:

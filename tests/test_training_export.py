@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,9 @@ def test_an_answer_that_is_no_number_is_not_written(run: Path, tmp_path: Path) -
 def test_an_output_that_cannot_be_written_is_one_line(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BadOutput, match="does not exist"):
         export.export(run, tmp_path / "nowhere" / "m.onnx")
+    with pytest.raises(BadOutput, match="no UTF-8"):
+        export.export(run, tmp_path / os.fsdecode(b"m\xe9.onnx"))
+    assert not list(tmp_path.glob("m*"))
 
 
 def test_a_network_is_read_back_from_its_file(run: Path, tmp_path: Path) -> None:

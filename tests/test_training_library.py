@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,23 @@ def test_several_corpora_are_one(tmp_path: Path) -> None:
     read = library.read(folder, packed)
     assert {group: len(members) for group, members in read.foregrounds.items()} == {"soft": 4, "sharp": 4}
     assert len(read.backgrounds) == 4
+
+
+def test_the_order_of_corpora_and_rows_makes_no_difference(tmp_path: Path) -> None:
+    """Nor does it to their fingerprint, by which a run goes on with the scenes it had."""
+    one, other = write_corpus(tmp_path / "one"), tmp_path / "other"
+    shutil.copytree(one, other)
+    for entry in manifest.read(other):  # other pictures of the same names
+        (other / entry.file).rename(other / entry.file.replace(".png", "-b.png"))
+    renamed = [replace(entry, file=entry.file.replace(".png", "-b.png")) for entry in manifest.read(other)]
+    manifest.write(other, renamed[::-1])
+    first, second = library.read(one, other), library.read(other, one)
+    assert list(first.foregrounds) == list(second.foregrounds)
+    for group, members in first.foregrounds.items():
+        for left, right in zip(members, second.foregrounds[group], strict=True):
+            assert isinstance(left, library.Foreground)
+            assert isinstance(right, library.Foreground)
+            np.testing.assert_array_equal(left.levels[0], right.levels[0])
 
 
 def test_groups_are_left_out_by_name(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ full disk, an error or an interruption leaves neither half a file nor a lost old
 """
 
 import contextlib
+import hashlib
 import os
 import secrets
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from deepmatte.errors import BadOutput
 
 _PART = ".deepmatte-{}.part"  # what is half-written
+_LONGEST = 200  # bytes of a name, of the 255 that file systems take
 _NAMED = 10  # as many files are listed by name in a message
 
 
@@ -249,6 +251,16 @@ def _failed(shown: str, error: Exception) -> BadOutput:
 def is_folder_name(name: str) -> bool:
     """Return whether any system takes a name for one folder, or one file, and shows it."""
     return bool(name.strip(". ")) and not set(name) & set('/\\:*?"<>|') and name.isprintable()
+
+
+def shorten(name: str) -> str:
+    """Return a name that leaves room for a suffix, a number and what a temporary name has more: itself, or
+    its beginning and eight digits that tell it from others that begin so.
+    """
+    if len(name.encode()) <= _LONGEST:
+        return name
+    start = name.encode()[: _LONGEST - 9].decode(errors="ignore")
+    return f"{start}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def is_text(text: str) -> bool:

@@ -154,7 +154,11 @@ def _chosen_methods(arguments: argparse.Namespace, cases: list[Any]) -> list[Any
     chosen += [methods.open_method(name) for name in arguments.method or ()]
     chosen = chosen or [methods.open_model()]
     for text in arguments.against or ():
-        is_folder = "=" in text or (not methods.is_method(text) and Path(text).is_dir())
+        name, path = named_path(text) if "=" in text else (None, text)
+        if name and not Path(path).is_dir() and Path(path).suffix == ".onnx":
+            chosen.append(methods.open_model(path, name))
+            continue
+        is_folder = name or (not methods.is_method(text) and Path(text).is_dir())
         chosen.append(read(text) if is_folder else methods.open_method(text))
     return chosen
 

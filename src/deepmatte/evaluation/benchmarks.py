@@ -120,6 +120,11 @@ def _folders(directory: Path) -> Folders:
     alpha = directory / named.get("alpha", "alpha")
     found = {path.name: path for path in directory.glob("trimap*") if path.is_dir()}
     sets = {name: directory / folder for name, folder in named.get("trimaps", {}).items()} or found
+    if odd := [name for name in sets if not is_text(name)]:
+        raise BadInput(
+            f"{show(directory)} has folders called {name_some(odd)}, which is no UTF-8; expected trimap1 or"
+            f" the like, or sets named in {TOML}"
+        )
     folders = Folders(directory / named.get("image", "image"), alpha, sets)
     for folder in (folders.image, *sets.values(), *([alpha] if "alpha" in named else [])):
         if not folder.is_dir():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmatte import outputs
 from deepmatte.errors import BadInput, BadOutput, MatteError
 from deepmatte.evaluation import metrics
 from deepmatte.evaluation.benchmarks import Case, find_cases, read_case
@@ -98,6 +99,7 @@ def open_records(output: Path | None, resume: bool) -> Records | None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadOutput(f"the folder {show(output)} cannot be made: {error.strerror}") from error
+    outputs.check_target(output / "result.json", overwrite=True)
     return records
 
 

@@ -49,6 +49,8 @@ def export(
     be replaced, or disagrees with the network.
     """
     outputs.check_target(output, overwrite)
+    if not outputs.is_text(Path(output).stem):
+        raise BadOutput(f"{outputs.show(Path(output))} is no UTF-8, and a model is called as its file is")
     state, tensors = checkpoint.load(Path(run), which)
     network, spec = rebuild(state, tensors, Path(output).stem, scores)
     if not network.exportable:

@@ -83,8 +83,7 @@ def train(
     budget = Budget(training.recipe, state, state.minutes, pause_minutes)
     mine = range(ranks.rank * state.batches, (ranks.rank + 1) * state.batches)
     kept = output / checkpoint.SCENES / scenes.name(state.corpora[-1], state.without)
-    with ExitStack() as ending:
-        keeper = ending.enter_context(closing(Keeper(training, budget, output, upkeep or Upkeep())))
+    with closing(Keeper(training, budget, output, upkeep or Upkeep())) as keeper, ExitStack() as ending:
         outputs.make_folder(output)
         if ranks.count == 1:  # else another process may be writing there
             outputs.remove_parts(output, kept)

@@ -6,7 +6,6 @@ the manifest changes once, at the end.
 """
 
 import functools
-import hashlib
 import itertools
 import re
 from collections import Counter
@@ -33,8 +32,6 @@ JOURNAL = ".import.jsonl"
 
 # More of a background than this in the soft pixels' colours is taken out.
 _MIXED = 0.5
-
-_LONGEST = 200  # bytes of a name, of the 255 that file systems take: suffix, number and temporary names
 
 
 @dataclass(frozen=True)
@@ -181,11 +178,7 @@ def _entry(item: Item, facts: Facts) -> Entry:
 
 def _safe(name: str) -> str:
     """Return a name that every file system takes."""
-    safe = re.sub(r"[^\w .()+,@=-]", "-", name).strip(" .") or "unnamed"
-    if len(safe.encode()) <= _LONGEST:
-        return safe
-    start = safe.encode()[: _LONGEST - 9].decode(errors="ignore")
-    return f"{start}-{hashlib.sha256(safe.encode()).hexdigest()[:8]}"
+    return outputs.shorten(re.sub(r"[^\w .()+,@=-]", "-", name).strip(" .") or "unnamed")
 
 
 def _with_origin(entry: Entry, digest: str) -> Entry:

@@ -128,6 +128,8 @@ def read(*corpora: Path, without: Collection[str] = (), max_bytes: float | None 
 def read_any(*corpora: Path, without: Collection[str] = (), max_bytes: float | None = None) -> Library:
     """Read corpora as `read` does, also ones without foregrounds or backgrounds, to be joined with others."""
     listed = [(store, entry) for store in map(Store, map(Path, corpora)) for entry in store.entries()]
+    # In the order that a fingerprint has them: what is one corpus by it is drawn from alike.
+    listed.sort(key=lambda one: manifest.place(one[1]))
     manifest.check_groups((entry for _, entry in listed), without)
     unread = [
         Unread(store, entry)

@@ -148,7 +148,12 @@ def format_csv(rows: Sequence[Sequence[str]]) -> str:
 
 def fingerprint(entries: Sequence[Entry]) -> str:
     """Return the SHA-256 of all that a manifest says, whichever its form and the order of its rows."""
-    return hashlib.sha256(to_csv(sorted(entries, key=lambda entry: entry.file))).hexdigest()
+    return hashlib.sha256(to_csv(sorted(entries, key=place))).hexdigest()
+
+
+def place(entry: Entry) -> tuple[str, str]:
+    """Return what entries are put in order by, wherever the order of rows is to make no difference."""
+    return entry.file, repr(entry)
 
 
 def leave_out(entries: Iterable[Entry], groups: Collection[str]) -> list[Entry]:
@@ -213,8 +218,12 @@ def _from_csv(content: bytes, shown: str) -> list[dict[str, str]]:
 
 
 def _from_parquet(content: bytes, shown: str) -> list[dict[str, str]]:
-    from pyarrow import ArrowException, parquet
-
+    try:
+        from pyarrow import ArrowException, parquet
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"{shown} is read by pyarrow, which is not installed: pip install 'deepmatte[corpus]'"
+        ) from error
     try:
         rows = parquet.read_table(io.BytesIO(content)).to_pylist()
     except (OSError, ArrowException) as error:

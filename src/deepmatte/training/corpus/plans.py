@@ -122,6 +122,10 @@ def _check_parts(plan: Mapping[str, Any], entries: Sequence[Entry], settings: Se
                 )
 
 
+# What a plan holds.
+_KEPT = {"key", "train", "test", "left_out", "failures"}
+
+
 def _read_plan(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
@@ -129,6 +133,8 @@ def _read_plan(path: Path) -> dict[str, Any] | None:
         kept: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise BadInput(f"{show(path)} cannot be read: {error}; expected what an earlier run wrote") from error
+    if not isinstance(kept, dict) or not kept.keys() >= _KEPT:
+        raise BadInput(f"{show(path)} is no plan; expected what an earlier run wrote: choose another folder")
     return kept
 
 
@@ -190,7 +196,7 @@ def _names(foregrounds: Sequence[Entry]) -> dict[str, str]:
     taken: set[str] = set()
     for entry in foregrounds:
         parts = PurePosixPath(entry.file).with_suffix("").parts
-        plain = re.sub(r"[^\w-]", "-", "-".join(parts[1:] or parts))
+        plain = outputs.shorten(re.sub(r"[^\w-]", "-", "-".join(parts[1:] or parts)))
         several = (plain if number == 1 else f"{plain}-{number}" for number in itertools.count(1))
         names[entry.file] = next(name for name in several if name.lower() not in taken)
         taken.add(names[entry.file].lower())
