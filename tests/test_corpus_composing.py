@@ -91,6 +91,8 @@ def test_more_can_be_made_later_but_not_otherwise(corpus: Path, tmp_path: Path) 
     compose_corpus(corpus, tmp_path / "whole", settings=FEW)
     assert _contents(tmp_path / "made") == _contents(tmp_path / "whole")
     assert before.items() <= _contents(tmp_path / "made/test/image").items()
+    compose_corpus(corpus, tmp_path / "made", settings=replace(FEW, counts={"test": 1, "train": 1}))
+    assert _contents(tmp_path / "made") == _contents(tmp_path / "whole")  # the list keeps all that are there
     with pytest.raises(BadInput, match="made with another seed; choose another folder"):
         compose_corpus(corpus, tmp_path / "made", settings=replace(FEW, style=Style(1, (0, 4))))
     images.write_image(corpus / "background/9.png", np.zeros((50, 60, 3), np.uint8))

@@ -355,7 +355,7 @@ def _check_arrays(pixels: AnyArray, alpha: AnyArray | None) -> None:
     if not is_picture or pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
         raise BadInput(
             f"a picture of shape {pixels.shape} and type {pixels.dtype} cannot be written;"
-            " expected (H, W) or (H, W, 3), uint8 or uint16"
+            " expected (H, W) or (H, W, 3), uint8 or uint16: pixels.to_bytes or to_words makes them of floats"
         )
     if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
         raise BadInput(

@@ -91,9 +91,17 @@ class FolderMaker:
 
 
 def write_list(plan: Plan, settings: Settings, split: str, path: Path) -> None:
-    """Write what each composition is made of, and under which licences."""
+    """Write what each composition is made of, and under which licences: also of those that an earlier run
+    made beyond what is asked for now.
+    """
     rows = [("name", "foreground", "background", "foreground_licence", "background_licence")]
-    for pair in itertools.chain.from_iterable(pairs_of(plan, settings, split)):
+    there = {each.stem for each in (path.parent / "image").glob("*_*.png")}
+    numbers = [int(number) for _, _, number in (stem.rpartition("_") for stem in there) if number.isdecimal()]
+    asked = settings.counts[split]
+    more = replace(settings, counts={split: max([asked, *(number + 1 for number in numbers)])})
+    for pair in itertools.chain.from_iterable(pairs_of(plan, more, split)):
+        if pair.number >= asked and pair.name not in there:
+            continue
         over, under = pair.foreground, pair.background
         rows.append((pair.name, over.file, under.file, over.licence, under.licence))
     outputs.write_bytes(path, manifest.format_csv(rows).encode(), overwrite=True)
