@@ -1,5 +1,6 @@
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,8 @@ def test_more_can_be_made_later_but_not_otherwise(corpus: Path, tmp_path: Path) 
     compose_corpus(corpus, tmp_path / "whole", settings=FEW)
     assert _contents(tmp_path / "made") == _contents(tmp_path / "whole")
     assert before.items() <= _contents(tmp_path / "made/test/image").items()
+    for folder in ("made", "whole"):  # a picture of one's own, numbered by its day
+        shutil.copy(next((corpus / "background").iterdir()), tmp_path / folder / "test/image/my_20261130.png")
     compose_corpus(corpus, tmp_path / "made", settings=replace(FEW, counts={"test": 1, "train": 1}))
     assert _contents(tmp_path / "made") == _contents(tmp_path / "whole")  # the list keeps all that are there
     with pytest.raises(BadInput, match="made with another seed; choose another folder"):

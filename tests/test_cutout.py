@@ -160,7 +160,7 @@ def test_a_profile_that_is_padded_is_kept_and_one_that_is_lost_is_told(
     Image.fromarray(photo_pixels()).save(folder / "photo.jpg", icc_profile=stored)
     report = run(folder, image_path=folder / "photo.jpg")
     assert images.read_photo(report.output).icc == (profile if is_kept else None)
-    assert any("colour profile that cannot be used" in note for note in report.notes) != is_kept
+    assert any("colour profile that is broken" in note for note in report.notes) != is_kept
 
 
 def test_a_channel_that_is_not_opacity_is_left_out_and_that_is_told(folder: Path) -> None:
@@ -473,9 +473,7 @@ def test_a_broken_profile_is_noted_of_photo_and_background(folder: Path, kind: s
     for changes, name in (({"image_path": picture}, "photo"), ({"background": picture}, "background")):
         report = run(folder, overwrite=True, **changes)
         assert [
-            note
-            for note in report.notes
-            if note.startswith(f"{name} has a colour profile that cannot be used")
+            note for note in report.notes if note.startswith(f"{name} has a colour profile that is broken")
         ]
 
 

@@ -311,7 +311,7 @@ def _notes(photo: Photo, known: Bytes, name: str) -> tuple[str, ...]:
 def _lost(picture: Photo, name: str) -> tuple[str, ...]:
     """Return a note of each part of a picture that could not be used."""
     parts = (
-        (picture.lost_profile, "colour profile that cannot be used"),
+        (picture.lost_profile, "colour profile that is broken or of another kind of colours"),
         (picture.lost_channel, "channel beside its colours that is not its opacity"),
     )
     return tuple(f"{name} has a {part}: it was left out" for is_lost, part in parts if is_lost)

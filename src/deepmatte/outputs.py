@@ -36,11 +36,11 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> None:
         if target.exists() and not overwrite:
             raise _exists(shown)
         # Where a link leads to, it is written there.
-        for place in {folder, Path(os.path.realpath(target)).parent}:
-            if not place.is_dir():
-                raise BadOutput(f"{shown} leads to the folder {show(place)}, which does not exist; make it")
-            if not os.access(place, os.W_OK | os.X_OK):
-                raise BadOutput(f"the folder {show(place)} cannot be written to; choose another one")
+        end = Path(os.path.realpath(target)).parent
+        if not end.is_dir():
+            raise BadOutput(f"{shown} leads to the folder {show(end)}, which does not exist; make it")
+        for place in (folder, end):
+            _check_writable(place)
     except (OSError, ValueError) as error:
         raise _failed(shown, error) from error
 
@@ -180,12 +180,20 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those it lies in, where they are missing. Raises BadOutput where that fails."""
+    """Make a folder, and those it lies in, where they are missing. Raises BadOutput where that fails, and
+    for one that takes no files.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadOutput(f"the folder {show(folder)} cannot be made: {reason}") from error
+    _check_writable(folder)
+
+
+def _check_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadOutput(f"the folder {show(folder)} cannot be written to; choose another one")
 
 
 def is_part(path: Path) -> bool:

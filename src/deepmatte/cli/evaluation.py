@@ -147,20 +147,21 @@ def _chosen_methods(arguments: argparse.Namespace, cases: list[Any]) -> list[Any
         name, folder = named_path(text)
         return methods.open_predictions(Path(folder), cases, name)
 
+    def compare(text: str) -> Any:
+        if "=" not in text:
+            is_folder = not methods.is_method(text) and Path(text).is_dir()
+            return read(text) if is_folder else methods.open_method(text)
+        name, path = named_path(text)
+        is_model = path.endswith(".onnx") and not Path(path).is_dir()
+        return methods.open_model(path, name) if is_model else read(text)
+
     chosen: list[Any] = [
         methods.open_model(model, name) for name, model in map(named_path, arguments.model or ())
     ]
     chosen += [read(text) for text in arguments.predictions or ()]
     chosen += [methods.open_method(name) for name in arguments.method or ()]
     chosen = chosen or [methods.open_model()]
-    for text in arguments.against or ():
-        name, path = named_path(text) if "=" in text else (None, text)
-        if name and not Path(path).is_dir() and Path(path).suffix == ".onnx":
-            chosen.append(methods.open_model(path, name))
-            continue
-        is_folder = name or (not methods.is_method(text) and Path(text).is_dir())
-        chosen.append(read(text) if is_folder else methods.open_method(text))
-    return chosen
+    return chosen + [compare(text) for text in arguments.against or ()]
 
 
 COMMANDS = (Command("evaluate", _add_evaluate, _evaluate, "measure methods on photos with true alphas"),)

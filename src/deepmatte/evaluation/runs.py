@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmatte import outputs
-from deepmatte.errors import BadInput, BadOutput, MatteError
+from deepmatte.errors import BadInput, MatteError
 from deepmatte.evaluation import metrics
 from deepmatte.evaluation.benchmarks import Case, find_cases, read_case
 from deepmatte.evaluation.methods import Method, Predictions, check_names, open_model
 from deepmatte.evaluation.records import Records, fingerprint
 from deepmatte.evaluation.results import Result, Row
-from deepmatte.outputs import show
+from deepmatte.outputs import make_folder, show
 from deepmatte.pixels import AnyArray, Floats
 from deepmatte.processes import do_all
 
@@ -95,11 +94,7 @@ def open_records(output: Path | None, resume: bool) -> Records | None:
         raise BadInput(
             f"{show(output)} holds the rows of a run; add --resume to go on with it, or name another folder"
         )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadOutput(f"the folder {show(output)} cannot be made: {error.strerror}") from error
-    outputs.check_target(output / "result.json", overwrite=True)
+    make_folder(output)
     return records
 
 

@@ -95,9 +95,11 @@ def write_list(plan: Plan, settings: Settings, split: str, path: Path) -> None:
     made beyond what is asked for now.
     """
     rows = [("name", "foreground", "background", "foreground_licence", "background_licence")]
-    there = {each.stem for each in (path.parent / "image").glob("*_*.png")}
-    numbers = [int(number) for _, _, number in (stem.rpartition("_") for stem in there) if number.isdecimal()]
     asked = settings.counts[split]
+    names = {pairs[0].name.rpartition("_")[0] for pairs in pairs_of(plan, settings, split)}
+    there = {each.stem for each in (path.parent / "image").glob("*_*.png")}
+    parts = [stem.rpartition("_") for stem in there]
+    numbers = [int(number) for name, _, number in parts if name in names and number.isdecimal()]
     more = replace(settings, counts={split: max([asked, *(number + 1 for number in numbers)])})
     for pair in itertools.chain.from_iterable(pairs_of(plan, more, split)):
         if pair.number >= asked and pair.name not in there:

@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -122,10 +122,6 @@ def _check_parts(plan: Mapping[str, Any], entries: Sequence[Entry], settings: Se
                 )
 
 
-# What a plan holds.
-_KEPT = {"key", "train", "test", "left_out", "failures"}
-
-
 def _read_plan(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
@@ -133,7 +129,8 @@ def _read_plan(path: Path) -> dict[str, Any] | None:
         kept: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise BadInput(f"{show(path)} cannot be read: {error}; expected what an earlier run wrote") from error
-    if not isinstance(kept, dict) or not kept.keys() >= _KEPT:
+    held = {"key", "failures", *(part.name for part in fields(splits.Division))}
+    if not isinstance(kept, dict) or not kept.keys() >= held:
         raise BadInput(f"{show(path)} is no plan; expected what an earlier run wrote: choose another folder")
     return kept
 
