@@ -22,8 +22,8 @@ from deepmatte.training.shelf import Shelf
 CPU = torch.device("cpu")
 RECIPE = replace(recipes.find("dim_modern_smoke"), steps=5)
 # A new scene every other step, some met again; the windows grow, and some of the first are wide. Some scenes
-# are clear.
-KIND = Scenes(side=128, count=3, every=2, unclear=0.4)
+# are clear, some fine.
+KIND = Scenes(side=128, count=3, every=2, unclear=0.4, coarse=0.3)
 GUIDED = replace(
     recipes.find("smoke"),
     steps=8,

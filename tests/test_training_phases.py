@@ -96,6 +96,8 @@ def test_scenes_are_met_from_the_first_step_on() -> None:
         {"side": 48},
         {"count": 0},
         {"unclear": 0.0},
+        {"coarse": 0.0},
+        {"coarse": 1.5},
         {"unknown": (0.6, 0.3)},
         {"least_foreground": 0.9},
     ],

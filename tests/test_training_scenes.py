@@ -19,7 +19,7 @@ from deepmatte.training.composition import Mix
 from deepmatte.training.corpus import library
 from deepmatte.training.corpus.library import Foreground, Library
 from deepmatte.training.phases import Phase
-from deepmatte.training.scenes import Scene, Scenes
+from deepmatte.training.scenes import Scene, Scenes, Spots
 
 KIND = Scenes(side=96, count=3)
 
@@ -220,39 +220,73 @@ def test_where_no_picture_will_do_the_best_is_taken(corpus: Library, monkeypatch
 
 def test_files_are_called_by_what_decides_on_them() -> None:
     key = KIND.key(Mix(), 0)
-    assert replace(KIND, count=9, every=2, unclear=0.5).key(Mix(), 0) == key
+    assert replace(KIND, count=9, every=2, unclear=0.5, coarse=0.5).key(Mix(), 0) == key
     others = [KIND.key(Mix(clutter=0), 0), KIND.key(Mix(), 1), replace(KIND, side=112).key(Mix(), 0)]
     assert len({key, *others}) == 4
 
 
-def _all_clear(number: int) -> bool:
-    return True
+def _all(number: int) -> float:
+    return 1.0
 
 
 def test_a_step_meets_a_new_scene_and_old_ones() -> None:
-    chosen = [list(KIND.choose(step, 4, np.random.default_rng(step), _all_clear)) for step in range(40)]
+    chosen = [list(KIND.choose(step, 4, np.random.default_rng(step), _all)) for step in range(40)]
     assert all(len(numbers) == 4 for numbers in chosen)
     assert [numbers[0] for numbers in chosen[:3]] == [0, 1, 2]
     assert all(max(numbers) <= step for step, numbers in enumerate(chosen))
     assert {number for numbers in chosen[3:] for number in numbers} == {0, 1, 2}
     rare = replace(KIND, every=5)
-    chosen = [list(rare.choose(step, 4, np.random.default_rng(step), _all_clear)) for step in range(40)]
+    chosen = [list(rare.choose(step, 4, np.random.default_rng(step), _all)) for step in range(40)]
     assert [chosen[step][0] for step in (0, 5, 10)] == [0, 1, 2]
     assert all(max(numbers) <= step // 5 for step, numbers in enumerate(chosen))
     assert {number for numbers in chosen[11:] for number in numbers} == {0, 1, 2}
 
 
-def test_unclear_scenes_are_met_less_often_and_once_at_least() -> None:
-    """Numbers 0 and 2 of three are unclear: at a share of 1/4 they make a third of the windows, not two."""
-    kind = replace(KIND, unclear=0.25)
+def test_scenes_are_met_as_often_as_their_shares_say_and_once_at_least() -> None:
+    """Numbers 0 and 2 of three have a share of 1/4: they make a third of the windows, not two."""
 
     def choose(step: int) -> list[int]:
-        return list(kind.choose(step, 4, np.random.default_rng(step), lambda number: number == 1))
+        shares = (0.25, 1.0, 0.25)
+        return list(KIND.choose(step, 4, np.random.default_rng(step), shares.__getitem__))
 
     assert [choose(step)[0] for step in range(3)] == [0, 1, 2]
     later = [number for step in range(3, 1003) for number in choose(step)]
     assert np.mean([number == 1 for number in later]) == pytest.approx(2 / 3, abs=0.03)
     assert later.count(0) == pytest.approx(later.count(2), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("is_clear", "fineness", "share"),
+    [
+        (True, 3.7, 1.0), (True, 9.0, 1.0), (True, 2.7, 0.5), (True, 0.0, 0.2),
+        (False, 3.7, 0.3), (False, 2.7, 0.15), (False, 1.7, 0.06),
+    ],
+)  # fmt: skip
+def test_what_is_unclear_and_what_is_coarse_has_a_smaller_share(
+    is_clear: bool, fineness: float, share: float
+) -> None:
+    spots = Spots(64, np.zeros(1, np.int32), is_clear, fineness)
+    assert replace(KIND, unclear=0.3, coarse=0.2).share(spots) == pytest.approx(share)
+    assert replace(KIND, unclear=0.3).share(spots) == (1.0 if is_clear else 0.3)
+
+
+def test_fineness_of_edges_is_2_of_lines_4_and_of_nothing_0() -> None:
+    """A straight edge every 8 px, of each place within 4 px as many; lines of one pixel wherever they are."""
+    edges, lines = np.zeros((2, 64, 64), np.float32)
+    for row in range(64):
+        edges[row, (start := 8 + row // 16) : start + 16] = edges[row, start + 32 : start + 40] = 1
+    lines[:, [1, 10, 20, 31, 47]] = 1
+    assert scenes.measure_fineness(edges) == pytest.approx(2)
+    assert scenes.measure_fineness(lines) == pytest.approx(4)
+    assert scenes.measure_fineness(lines.T) == pytest.approx(4)
+    assert scenes.measure_fineness(0.3 * lines + 0.2) == pytest.approx(4)
+    assert scenes.measure_fineness(np.full((64, 64), 0.4, np.float32)) == pytest.approx(0, abs=1e-3)
+
+
+def test_scenes_know_how_fine_their_alpha_is(corpus: Library, tmp_path: Path) -> None:
+    for path in (tmp_path / "one.npz", tmp_path / "one.npz"):  # drawn, then read
+        scene = scenes.fetch(path, corpus, Mix(), KIND, np.random.default_rng(3))
+        assert scene.spots.fineness == pytest.approx(scenes.measure_fineness(scene.alpha / 255), rel=0.02)
 
 
 def test_batches_are_the_same_whether_scenes_were_kept_or_not(corpus: Library, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
     shelf: Shelf | None = None
     draws: range = range(1)
     folder: Path | None = None
-    _clear: dict[tuple[int, int], bool] = field(default_factory=dict, init=False)  # by draw and number
+    _shares: dict[tuple[int, int], float] = field(default_factory=dict, init=False)  # by draw and number
 
     def __getitem__(self, key: tuple[int, Phase]) -> tuple[Phase, Batch]:
         """Draw this process's part of a step in a phase."""
@@ -102,7 +102,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         rng = self.generator(step, number)
         if phase.scenes is not None:
             count, size = self.windows(step, phase)
-            chosen = phase.scenes.choose(step, count, rng, partial(self._is_clear, phase, number))
+            chosen = phase.scenes.choose(step, count, rng, partial(self._share, phase, number))
             drawn = (self.fetch(phase, number, one) for one in chosen)
             windows = (scene.window(scene.cut(size, rng)) for scene in drawn)
             return Batch(*(torch.stack(parts) for parts in zip(*windows, strict=True)))
@@ -128,10 +128,10 @@ class Batches(Dataset[tuple[Phase, Batch]]):
             return phase.batch // 4, 2 * phase.size
         return phase.batch, phase.size
 
-    def _is_clear(self, phase: Phase, draw: int, number: int) -> bool:
-        if (draw, number) not in self._clear:
+    def _share(self, phase: Phase, draw: int, number: int) -> float:
+        if (draw, number) not in self._shares:
             self.fetch(phase, draw, number)
-        return self._clear[draw, number]
+        return self._shares[draw, number]
 
     def fetch(self, phase: Phase, draw: int, number: int) -> Scene:
         """Return one of a phase's scenes by its number; each draw has its own."""
@@ -141,7 +141,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         path = self.folder and self.folder / f"{kind.key(mix, self.recipe.seed)}-{draw}-{number:06d}.npz"
         rng = np.random.default_rng([self.recipe.seed, number, draw, _SCENES])
         scene = scenes.fetch(path, self.library, mix, kind, rng, self.shelf)
-        self._clear[draw, number] = bool(scene.is_clear)
+        self._shares[draw, number] = kind.share(scene.spots)
         return scene
 
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from deepmatte import guides, trimap
 from deepmatte.training.batches import Batch
-from deepmatte.training.composition import Rng
 from deepmatte.training.scenes import Cut, Scene, Spots
 
 _PICTURES = 5  # planes of bytes: red, green, blue, trimap, alpha
@@ -52,13 +51,9 @@ class Deck:
         ):
             room[place] = torch.from_numpy(part.reshape(len(part), -1))
 
-    def is_clear(self, place: int) -> bool:
-        """Return whether the scene at a place is clear."""
-        return self._spots[place].is_clear
-
-    def cut(self, place: int, size: int, rng: Rng) -> Cut:
-        """Draw a window of the scene at a place, as the scene itself would."""
-        return self._spots[place].cut(size, rng)
+    def spots(self, place: int) -> Spots:
+        """Return what is left of the scene at a place for choosing windows."""
+        return self._spots[place]
 
     def windows(self, places: Sequence[int], cuts: Sequence[Cut]) -> Batch:
         """Cut one window of each scene named; all cuts are of one size."""

@@ -26,7 +26,7 @@ from deepmatte.training import deck, shelf
 from deepmatte.training.batches import Batch, Batches, join
 from deepmatte.training.deck import Deck
 from deepmatte.training.phases import Phase
-from deepmatte.training.scenes import Scene
+from deepmatte.training.scenes import Scene, Scenes
 from deepmatte.training.shelf import Shelf
 
 _AHEAD = 3  # batches or scenes that each process or thread draws before they are needed
@@ -109,10 +109,10 @@ class Dealer:
         for at, draw in enumerate(draws):
             rng = self._batches.generator(step, draw)
             places, cuts = [], []
-            is_clear = partial(self._is_clear, at)
-            for number in phase.scenes.choose(step, count, rng, is_clear):
+            share = partial(self._share, phase.scenes, at)
+            for number in phase.scenes.choose(step, count, rng, share):
                 places.append(self._deal(number, at))
-                cuts.append(self._deck.cut(places[-1], size, rng))
+                cuts.append(self._deck.spots(places[-1]).cut(size, rng))
             parts.append(self._deck.windows(places, cuts))
         return phase, join(parts)
 
@@ -120,8 +120,8 @@ class Dealer:
         """Let go of the processes that draw scenes."""
         self._scenes.close()
 
-    def _is_clear(self, at: int, number: int) -> bool:
-        return self._deck.is_clear(self._deal(number, at))
+    def _share(self, kind: Scenes, at: int, number: int) -> float:
+        return kind.share(self._deck.spots(self._deal(number, at)))
 
     def _deal(self, number: int, at: int) -> int:
         """Return the place of a draw's scene on the device, and see to it that it is there."""

@@ -8,9 +8,10 @@ scene is kept in a file and seen again.
 A scene is drawn anew, some times, until it is like what people bring: both sides are known somewhere, and the
 guides are not lost. Guides get most photographs nearly right, and of what is drawn less than a third. The
 rest is kept, as new pictures are worth more than new windows of old ones, and is met less often
-(docs/experiments.md). Some scenes are drawn for what guides know nothing of: a trimap without a side, a part
-of the foreground that nobody marked, what is seen through a mesh. Some trimaps are those of a second look
-(matting): what the default model is sure of is known, which is wrong at times.
+(docs/experiments.md), and so are alphas whose edges are all wider than a hair. Some scenes are drawn for what
+guides know nothing of: a trimap without a side, a part of the foreground that nobody marked, what is seen
+through a mesh. Some trimaps are those of a second look (matting): what the default model is sure of is known,
+which is wrong at times.
 """
 
 import functools
@@ -52,12 +53,15 @@ _LOST = 0.35
 # Mean error of the propagated alpha in most photographs: 0.03 to 0.05, where every other scene has more than
 # 0.07. A network that has seen few easy scenes spoils what guides have found.
 _CLEAR = 0.06
+# Fineness (measure_fineness) of alphas that are met least often, and of those that always are: hair has
+# 3.4 to 3.5 in photographs, as it is drawn 2.7 in the middle.
+_COARSE, _FINE = 1.7, 3.7
 # Of windows: in so many the channels are in any order, for hair is as good in green. Guides know no order of
 # channels: theirs are those of such a picture.
 _REORDERED = 0.5
 # Of a picture: where less is unknown once a trimap is settled, it stays as it was.
 _LEAST_SETTLED = 0.01
-_FORMAT = 6  # changes when what is kept, or how guides are made, does
+_FORMAT = 7  # changes when what is kept, or how guides are made, does
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,9 @@ class Scenes:
     alpha over unknown pixels. Shares of scenes that are drawn for something else, and are not so where it
     forbids it: one_sided, each side of the trimap is missing every other time; unmarked, a second foreground
     is unknown to it; meshed, two foregrounds are drawn from meshes and what is seen through them. unclear: of
-    the others, how often one that guides do not get nearly right is met, to one that they do. settled: share
-    of all whose trimap the default model's answer settles. every: steps from one new scene to the next.
+    the others, how often one that guides do not get nearly right is met, to one that they do; coarse: of all,
+    how often one of wide soft edges alone, to one of hairs. settled: share of all whose trimap the default
+    model's answer settles. every: steps from one new scene to the next.
     """
 
     side: int = 768
@@ -82,6 +87,7 @@ class Scenes:
     unmarked: float = 0.0
     meshed: float = 0.0
     unclear: float = 1.0
+    coarse: float = 1.0
     settled: float = 0.0
     every: int = 1
 
@@ -91,8 +97,11 @@ class Scenes:
                 f"scenes: side is {self.side}, count {self.count} and every {self.every}; expected a multiple"
                 " of 16, at least 64, and 1 or more"
             )
-        if not 0 < self.unclear <= 1:
-            raise ValueError(f"scenes: unclear is {self.unclear}; expected a share above 0, at most 1")
+        if not (0 < self.unclear <= 1 and 0 < self.coarse <= 1):
+            raise ValueError(
+                f"scenes: unclear is {self.unclear} and coarse {self.coarse}; expected shares above 0 and at"
+                " most 1"
+            )
         least, most = self.unknown
         if not 0 <= least < most <= 1 or self.least_foreground + self.least_background + least >= 1:
             raise ValueError(f"scenes: no picture is known and unknown in such shares: {self}")
@@ -102,11 +111,16 @@ class Scenes:
         how many there are and how often one is met, and the corpus.
         """
         settled_by = catalogue.names()[:1] if self.settled else []
-        return name(_FORMAT, seed, mix, replace(self, count=1, every=1, unclear=1.0), *settled_by)
+        return name(_FORMAT, seed, mix, replace(self, count=1, every=1, unclear=1.0, coarse=1.0), *settled_by)
 
-    def choose(self, step: int, batch: int, rng: Rng, is_clear: Callable[[int], bool]) -> Iterator[int]:
-        """Yield the numbers of the scenes that a step's samples are from: any that were met before, of those
-        that are not clear a share; and every so many steps, first, a new one, while there are new ones.
+    def share(self, spots: "Spots") -> float:
+        """Return how often a scene is met, to one that is met whenever it is drawn, above 0 and at most 1."""
+        fine = (spots.fineness - _COARSE) / (_FINE - _COARSE)
+        return (1.0 if spots.is_clear else self.unclear) * min(max(fine, self.coarse), 1.0)
+
+    def choose(self, step: int, batch: int, rng: Rng, share: Callable[[int], float]) -> Iterator[int]:
+        """Yield the numbers of the scenes that a step's samples are from: any that were met before, each as
+        often as its share says; and every so many steps, first, a new one, while there are new ones.
         """
         last = step // self.every
         if last < self.count and step % self.every == 0:
@@ -114,7 +128,7 @@ class Scenes:
             batch -= 1
         while batch:
             number = int(rng.integers(min(last + 1, self.count)))
-            if is_clear(number) or rng.random() < self.unclear:
+            if rng.random() < share(number):
                 yield number
                 batch -= 1
 
@@ -148,12 +162,13 @@ class Cut:
 @dataclass(frozen=True, eq=False)
 class Spots:
     """What is left of a scene for choosing windows. side: its own; unknown: (N,), its unknown pixels in the
-    flattened trimap; is_clear: whether guides get it nearly right, or need not.
+    flattened trimap; is_clear: whether guides get it nearly right, or need not; fineness: of its alpha.
     """
 
     side: int
     unknown: NDArray[np.int32]
     is_clear: bool
+    fineness: float
 
     def cut(self, size: int, rng: Rng) -> Cut:
         """Draw a window of size × size pixels around an unknown pixel, one of eight ways round, half of them
@@ -174,7 +189,7 @@ class Scene:
     """A whole picture of S × S pixels as it is kept: the source of its guides (framing.GuideSource).
 
     image: (3, S, S), trimap, alpha: (S, S) uint8; guide_planes: (2, S, S), guide_fields: (13, S / 4, S / 4)
-    float16. is_clear: () bool.
+    float16. is_clear: () bool; fineness: () float32.
     """
 
     image: Bytes
@@ -183,6 +198,7 @@ class Scene:
     guide_planes: AnyArray
     guide_fields: AnyArray
     is_clear: NDArray[np.bool_]
+    fineness: Floats
 
     def planes(self, image: Floats, top: int, left: int) -> AnyArray:
         """Return the guide planes under a window of the picture, (2, H, W). image: (3, H, W), the window."""
@@ -200,7 +216,7 @@ class Scene:
     def spots(self) -> Spots:
         """Where the unknown pixels are."""
         unknown = np.flatnonzero(self.trimap == trimap.UNKNOWN).astype(np.int32)
-        return Spots(len(self.trimap), unknown, bool(self.is_clear))
+        return Spots(len(self.trimap), unknown, bool(self.is_clear), float(self.fineness))
 
     def cut(self, size: int, rng: Rng) -> Cut:
         """Draw a window of size × size pixels around an unknown pixel."""
@@ -302,8 +318,8 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
         error = _error(planes[guides.PLANES.index("propagated")], alpha, tri)
         if error < least:
             least = error
-            is_clear = np.array(error <= clear)
-            best = Scene(to_bytes(image), tri, to_bytes(alpha), *_halve(planes, survey), is_clear)
+            told = np.array(error <= clear), np.array(measure_fineness(alpha), np.float32)
+            best = Scene(to_bytes(image), tri, to_bytes(alpha), *_halve(planes, survey), *told)
         if error <= kind.hardest:
             break
     assert best is not None
@@ -339,6 +355,21 @@ def _first_look() -> Model:
 def _halve(planes: Floats, survey: guides.Guides) -> tuple[AnyArray, AnyArray]:
     """Return guide planes and fields in half precision, as they are kept."""
     return planes.astype(np.float16), survey.fields.astype(np.float16)
+
+
+def measure_fineness(alpha: Floats) -> float:
+    """Return how fine an alpha (S, S) is, S a multiple of 4: what pixels differ from the mean of 2 × 2, over
+    what those means differ from theirs.
+
+    2 for straight edges wherever they lie, 4 for lines of one pixel, more where these lie side by side; 0
+    where nothing differs.
+    """
+    half, quarter = (alpha.reshape(len(alpha) // n, n, -1, n).mean((1, 3)) for n in (2, 4))
+    own, next_own = (
+        float(np.abs(pixels - means.repeat(2, 0).repeat(2, 1)).sum())
+        for pixels, means in ((alpha, half), (half, quarter))
+    )
+    return own / max(next_own, 1e-6)
 
 
 def _shows_enough(tri: Bytes, kind: Scenes) -> bool:
