@@ -57,7 +57,7 @@ def test_what_mixes_as_light_is_propagated_as_a_line(monkeypatch: pytest.MonkeyP
 def test_large_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     image, tri = _halves(45, 77)
     fine = guides.survey(image, tri)
-    monkeypatch.setattr(guides, "MOST_CELLS", 45 * 77 // 4)
+    monkeypatch.setattr(guides, "COARSER", ((45 * 77 - 1, 4),))
     coarse = guides.survey(image, tri)
     assert (fine.scale, fine.propagation.shape) == (2, (4, 23, 39))
     assert (coarse.scale, coarse.propagation.shape) == (4, (4, 12, 20))
@@ -66,24 +66,23 @@ def test_large_pictures_are_propagated_on_the_coarser_grid(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("cells", "is_enlarged", "scale"),
+    ("limits", "is_second", "scale"),
     [
-        (867, False, 2),
-        (866, False, 4),
-        (217, False, 4),
-        (216, False, 8),
-        (54, False, 16),
-        (1, False, 16),
-        (867, True, 4),
-        (216, True, 8),
+        ((3465, 3465, 3465), False, 2),
+        ((3464, 3465, 3465), False, 4),
+        ((1000, 3464, 3465), False, 8),
+        ((1000, 2000, 3464), False, 16),
+        ((3465, 3465, 3465), True, 4),
+        ((3464, 3465, 3465), True, 4),
+        ((1000, 3464, 3465), True, 8),
     ],
 )
-def test_a_grid_is_the_finest_of_so_many_cells(
-    monkeypatch: pytest.MonkeyPatch, cells: int, is_enlarged: bool, scale: int
+def test_a_grid_is_coarser_in_pictures_of_more_pixels(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, ...], is_second: bool, scale: int
 ) -> None:
     image, tri = _halves(45, 77)  # 3,465 px
-    monkeypatch.setattr(guides, "MOST_CELLS", cells)
-    made = guides.survey(image, tri, is_enlarged)
+    monkeypatch.setattr(guides, "COARSER", tuple(zip(limits, (4, 8, 16), strict=True)))
+    made = guides.survey(image, tri, tri if is_second else None)
     assert made.scale == scale
     assert made.fields.shape == (len(FIELDS), 12, 20)
     planes = made.planes(image)
@@ -93,17 +92,41 @@ def test_a_grid_is_the_finest_of_so_many_cells(
     np.testing.assert_array_equal(made.planes(window, 12, 20), planes[:, 12:41, 20:61])
 
 
+@pytest.mark.parametrize("is_second", [False, True])
 @pytest.mark.parametrize(("scale", "width"), [(4, 4), (8, 10), (16, 10)])
 def test_scribbles_thinner_than_a_coarse_cell_are_not_lost(
-    monkeypatch: pytest.MonkeyPatch, scale: int, width: int
+    monkeypatch: pytest.MonkeyPatch, scale: int, width: int, is_second: bool
 ) -> None:
     image, tri = _halves(96, 160)
     tri[:] = UNKNOWN
     tri[10:80, 26 : 26 + width], tri[10:80, 122 : 122 + width] = FOREGROUND, BACKGROUND
-    monkeypatch.setattr(guides, "MOST_CELLS", 96 * 160 // scale**2)
-    propagated = guides.survey(image, tri).planes(image)[0]
+    monkeypatch.setattr(guides, "COARSER", ((0, scale),))
+    propagated = guides.survey(image, tri, tri if is_second else None).planes(image)[0]
     assert (propagated[:, 8:64] > 0.9).all()
     assert (propagated[:, 96:152] < 0.1).all()
+
+
+@pytest.mark.parametrize("scale", [4, 8, 16])
+def test_in_a_second_look_an_answer_counts_for_whole_cells_only(
+    monkeypatch: pytest.MonkeyPatch, scale: int
+) -> None:
+    """Given is a line of foreground and a dot of background; an answer adds a pixel less than four cells."""
+    given = np.full((48, 64), UNKNOWN, np.uint8)
+    given[:, 2:4], given[34:36, 50:52] = FOREGROUND, BACKGROUND
+    tri = given.copy()
+    tri[0:32, 16:48], tri[0, 16] = BACKGROUND, UNKNOWN
+    monkeypatch.setattr(guides, "COARSER", ((0, scale),))
+    found, (foreground, background) = guides._choose_grid(tri, given)
+    expected = np.zeros((2, 48 // scale, 64 // scale))
+    expected[0, :, 2 // scale] = 1
+    expected[1, : 32 // scale, 16 // scale : 48 // scale] = 1
+    expected[1, 0, 16 // scale] = 0
+    expected[1, 34 // scale, 50 // scale] = 1
+    assert found == scale
+    np.testing.assert_array_equal((foreground, background), expected)
+    # Without it all of tri is as sure: the cell that lacks a pixel counts as well.
+    expected[1, 0, 16 // scale] = 1
+    np.testing.assert_array_equal(guides._choose_grid(tri, None)[1], expected)
 
 
 def test_a_coarse_cell_of_both_kinds_is_of_none() -> None:

@@ -36,11 +36,10 @@ FIELDS = (
     "foreground_distance", "background_distance",
 )  # fmt: skip
 
-# Alpha is propagated on a grid twice as fine, unless that has more cells than this: what is some pixels wide
-# in a small picture is more in a large one, and guides that look too closely see less of it
-# (docs/decisions/guides.md).
-MOST_CELLS = 400_000
-_COARSEST = 16
+# Alpha is propagated on a grid twice as fine, or, in a picture of more pixels than these, on cells of so
+# many: what is some pixels wide in a small picture is more in a large one, and guides that look too closely
+# see less of it (docs/decisions/guides.md).
+COARSER = ((1_000_000, 4), (4_000_000, 8), (25_600_000, 16))
 # Weight of what the palette says beside the matting Laplacian.
 TRUST = 0.0015
 # Contrast (squared distance of the filled colours) below which the projection fades to ½.
@@ -95,7 +94,7 @@ def _see_lines(lines: Floats, scale: int, image: Floats, top: int, left: int) ->
 
 def _propagate(image: Floats, known: tuple[Floats, Floats], scale: int) -> tuple[Floats, Floats, Floats]:
     """Return the alpha (..., h, w) propagated on a grid of scale × scale pixels, its lines (..., 4, h, w),
-    and the distances (..., 2, h, w) that its hint is taken from. known: what _choose_grid returns.
+    and the distances (..., 2, h, w) that its hint is taken from. known: what _choose_grid returns of it.
     """
     small = reduce_by(image, scale)
     light = _reduce_light(image, scale)
@@ -109,19 +108,23 @@ def _propagate(image: Floats, known: tuple[Floats, Floats], scale: int) -> tuple
     return rough, propagation.fit_lines(light, rough, noise), distances
 
 
-def _choose_grid(
-    tri: Bytes, known: tuple[Floats, Floats], is_enlarged: bool
-) -> tuple[int, tuple[Floats, Floats]]:
+def _choose_grid(tri: Bytes, given: Bytes | None) -> tuple[int, tuple[Floats, Floats]]:
     """Return the side in pixels of the cells that alpha is propagated on, and which of them are known.
 
-    known: the cells of SCALE pixels that are; is_enlarged: as survey has it.
+    given: as survey has it. What people know counts in every cell it lies in; an answer is not so sure near
+    its edge.
     """
-    scale = finest = SCALE if is_enlarged else SCALE // 2
-    while scale < _COARSEST and tri.shape[-2] * tri.shape[-1] > MOST_CELLS * scale**2:
-        scale *= 2
-    if finest != SCALE:
-        known = _find_known(tri, finest)
-    return scale, known if scale == finest else _merge_known(known, scale // finest)
+    finest = SCALE // 2
+    least = finest if given is None else SCALE
+    pixels = tri.shape[-2] * tri.shape[-1]
+    scale = max(side for limit, side in ((0, least), *COARSER) if pixels > limit)
+    known = _find_known(tri if given is None else given, finest)
+    if scale > finest:
+        known = _merge_known(known, scale // finest)
+    if given is not None:
+        foreground, background = map(np.maximum, known, _find_known(tri, scale))
+        known = foreground, background
+    return scale, known
 
 
 def _find_known(tri: Bytes, scale: int) -> tuple[Floats, Floats]:
@@ -154,16 +157,17 @@ def _reduce_light(image: Floats, scale: int) -> Floats:
     return np.concatenate(strips, axis=-2)
 
 
-def survey(image: Floats, tri: Bytes, is_enlarged: bool = False) -> Guides:
+def survey(image: Floats, tri: Bytes, given: Bytes | None = None) -> Guides:
     """Make the guides of a picture. image: (..., 3, H, W) in [0, 1]; tri: (..., H, W) in {0, 128, 255}.
 
-    is_enlarged: whether it was made twice as large, which made it no sharper: alpha is propagated on cells
-    that are as much larger.
+    given: for a second look, the trimap as it was given, of which tri knows more. Small pictures are twice as
+    large then, but no sharper, so alpha is propagated on cells of SCALE pixels at least; what tri alone knows
+    counts for those that are known as a whole.
     """
     small = reduce_by(image, SCALE)
-    known = is_foreground, is_background = _find_known(tri, SCALE)
-    scale, merged = _choose_grid(tri, known, is_enlarged)
-    rough, lines, distances = _propagate(image, merged, scale)
+    is_foreground, is_background = _find_known(tri, SCALE)
+    scale, known = _choose_grid(tri, given)
+    rough, lines, distances = _propagate(image, known, scale)
     if scale < SCALE:
         rough, distances = halve(rough), halve(distances)
     elif scale > SCALE:

@@ -119,6 +119,7 @@ def solve(
     again = _look_closer(
         image[:, ::-1],
         surer[:, ::-1],
+        known[:, ::-1],
         options.tile_px,
         model,
         lambda done, total: tell(total + done, 2 * total),
@@ -131,14 +132,19 @@ def solve(
 
 
 def _look(
-    image: AnyArray, known: Bytes, tile_px: int, model: Model, progress: Progress, is_enlarged: bool = False
+    image: AnyArray,
+    known: Bytes,
+    tile_px: int,
+    model: Model,
+    progress: Progress,
+    given: Bytes | None = None,
 ) -> Floats:
     """Return the alpha (H, W) that a model sees in a picture with a trimap that has unknown pixels.
 
-    is_enlarged: whether both were made twice as large.
+    given: for a second look, the trimap as it was given (guides.survey).
     """
     alpha = np.zeros(known.shape, np.float32)
-    survey = guides.survey(np.moveaxis(to_unit(image), -1, 0), known, is_enlarged)
+    survey = guides.survey(np.moveaxis(to_unit(image), -1, 0), known, given)
     tiles = framing.tiles(known, model.spec.stride, tile_px, model.spec.margin_px)
     for done, tile in enumerate(tiles, start=1):
         planes = framing.planes(image, known, survey, tile.padded)
@@ -152,13 +158,16 @@ def _look(
     return trimaps.keep_known(np.clip(alpha, 0, 1, out=alpha), known)
 
 
-def _look_closer(image: AnyArray, known: Bytes, tile_px: int, model: Model, progress: Progress) -> Floats:
+def _look_closer(
+    image: AnyArray, known: Bytes, given: Bytes, tile_px: int, model: Model, progress: Progress
+) -> Floats:
     """Return what `_look` does, of a picture made twice as large before, if it is not large."""
     if known.size > _LARGE_PX:
-        return _look(image, known, tile_px, model, progress)
+        return _look(image, known, tile_px, model, progress, given)
     height, width = known.shape
     image = np.clip(resize(to_unit(image), 2 * height, 2 * width, CUBIC), 0, 1)
-    alpha = _look(image, known.repeat(2, 0).repeat(2, 1), tile_px, model, progress, is_enlarged=True)
+    known, given = (part.repeat(2, 0).repeat(2, 1) for part in (known, given))
+    alpha = _look(image, known, tile_px, model, progress, given)
     return np.clip(resize(alpha[..., None], height, width, CUBIC)[..., 0], 0, 1)
 
 
