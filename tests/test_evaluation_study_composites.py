@@ -186,6 +186,20 @@ def test_all_missing_and_extra_files_are_named_at_once(tmp_path: Path) -> None:
     assert "yellowhammer" not in message
 
 
+def test_mattes_of_an_evaluation_lie_one_folder_deeper(tmp_path: Path) -> None:
+    plain = make(write_mattes(tmp_path / "plain"), tmp_path / "first")
+    deeper = write_mattes(tmp_path / "mattes")
+    for method in METHODS:
+        (deeper / method).rename(tmp_path / "moved")
+        (deeper / method).mkdir()
+        (tmp_path / "moved").rename(deeper / method / "trimap1")
+    with pytest.raises(BadInput, match=r"holds folders, trimap1; expected mattes: .*--trimaps"):
+        make(deeper, tmp_path / "study")
+    with pytest.raises(BadInput, match="trimap2 is no folder"):
+        make(deeper, tmp_path / "study", trimaps="trimap2")
+    assert make(deeper, tmp_path / "study", trimaps="trimap1") == plain
+
+
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     mattes = write_mattes(tmp_path / "mattes")
     images.write_image(mattes / "image" / "cat.jpg", np.zeros((HEIGHT, WIDTH, 3), np.uint8))

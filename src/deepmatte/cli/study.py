@@ -19,6 +19,11 @@ def _add_new(command: argparse.ArgumentParser) -> None:
         "--images", metavar="DIR", help="the photos, named as the mattes (default: DIR/image)"
     )
     command.add_argument(
+        "--trimaps",
+        metavar="SET",
+        help="take the mattes from METHOD/SET, as evaluate writes them below RUN/mattes",
+    )
+    command.add_argument(
         "--seed", metavar="K", type=int, default=0, help="decides orders and sides (default: 0)"
     )
     command.add_argument(
@@ -38,6 +43,7 @@ def _new(arguments: argparse.Namespace) -> int:
             [name.strip() for name in arguments.methods.split(",")],
             Path(arguments.output),
             images_directory=Path(arguments.images) if arguments.images else None,
+            trimaps=arguments.trimaps,
             seed=arguments.seed,
             checks=composites.CHECKS if arguments.checks is None else arguments.checks,
             per_rater=arguments.per_rater,

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,7 @@ def new_study(
     output: Path,
     *,
     images_directory: Path | None = None,
+    trimaps: str | None = None,
     seed: int = 0,
     checks: int = CHECKS,
     per_rater: int | None = None,
@@ -57,7 +58,8 @@ def new_study(
     """Make the folder `output`, which appears whole or not at all, and return its study.
 
     directory: holds a folder of mattes for each method, and image/ with the photos unless images_directory
-    does. File names are alike but for their suffix. checks: attention checks each rater gets. per_rater:
+    does; trimaps: which folder in each of them, if the mattes lie one deeper, as those of an evaluation do.
+    File names are alike but for their suffix. checks: attention checks each rater gets. per_rater:
     pairs each rater gets besides, those with the fewest answers; None: all.
 
     Raises BadInput that lists all files that are missing, one too many or of another size than their photo,
@@ -65,7 +67,8 @@ def new_study(
     """
     tell = progress or (lambda step, share: None)
     _check_numbers(methods, checks, per_rater)
-    sources = _find_sources(directory, methods, images_directory or directory / "image")
+    folders = {method: directory / method / (trimaps or "") for method in methods}
+    sources = _find_sources(folders, images_directory or directory / "image")
     with outputs.whole_folder(output) as folder:
         (folder / PICTURE_FOLDER).mkdir()
         _check_sizes(sources, tell)
@@ -104,22 +107,25 @@ def _check_numbers(methods: Sequence[str], checks: int, per_rater: int | None) -
         raise BadInput(f"{per_rater} pairs a rater were asked for; expected 1 or more")
 
 
-def _find_sources(directory: Path, methods: Sequence[str], images_directory: Path) -> list[_Source]:
-    for folder in (images_directory, *(directory / method for method in methods)):
+def _find_sources(folders: Mapping[str, Path], images_directory: Path) -> list[_Source]:
+    """Return the photos with their mattes. folders: each method's."""
+    for folder in (images_directory, *folders.values()):
         _check_folder(folder)
+    for folder in folders.values():
+        _check_depth(folder)
     faults: list[str] = []
     photos = find_partners(images_directory, (), [])  # whatever is there is wanted,
     find_partners(images_directory, photos, faults)  # but no name twice
     if not photos:
         raise BadInput(f"{show(images_directory)} holds no pictures; expected the photos the mattes are of")
-    mattes = {method: find_partners(directory / method, photos, faults) for method in methods}
+    mattes = {method: find_partners(folder, photos, faults) for method, folder in folders.items()}
     if faults:
         raise BadInput(
             f"{'; '.join(faults)}: expected one matte for each photo in {show(images_directory)}, of the same"
             " name"
         )
     return [
-        _Source(name, photos[name], {method: mattes[method][name] for method in methods})
+        _Source(name, photos[name], {method: files[name] for method, files in mattes.items()})
         for name in sorted(photos)
     ]
 
@@ -129,6 +135,16 @@ def _check_folder(folder: Path) -> None:
         found = [path.name for path in folder.parent.glob("*") if path.is_dir()]
         beside = f"; {show(folder.parent)} holds {name_some(found)}" if found else ""
         raise BadInput(f"{show(folder)} is no folder; expected one with pictures{beside}")
+
+
+def _check_depth(folder: Path) -> None:
+    """Raise BadInput where the mattes seem to lie one folder deeper."""
+    within = list(folder.iterdir())
+    if within and all(path.is_dir() for path in within):
+        raise BadInput(
+            f"{show(folder)} holds folders, {name_some([path.name for path in within])}; expected mattes: for"
+            " those of an evaluation, name its trimap set (--trimaps)"
+        )
 
 
 def _check_sizes(sources: list[_Source], tell: Progress) -> None:
