@@ -9,6 +9,7 @@ peak memory grew. Each way of compressing runs twice, on what is drawn here and 
 processor time of the faster run, and size.
 """
 
+import argparse
 import importlib
 import json
 import subprocess
@@ -152,11 +153,15 @@ def compress(pictures: list[Any], saver: str, options: dict[str, Any]) -> str:
 
 def main() -> None:
     """Print both tables."""
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="to be compressed as well")
+    pictures = parser.parse_args().pictures
     deep = draw()
     shallow = (deep // 257).astype(np.uint8)
     compare_readers(deep, shallow)
     print()
-    compare_writers(deep, shallow, sys.argv[1:])
+    compare_writers(deep, shallow, pictures)
 
 
 if __name__ == "__main__":

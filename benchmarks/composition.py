@@ -10,8 +10,6 @@ batch that is drawn as one, as on a GPU, where they bound the time from below: s
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import machine
 import numpy as np
 import torch
 from torch.profiler import profile
@@ -55,9 +54,9 @@ def main() -> None:
         torch.set_num_threads(1)
     pictures = library.read(*arguments.corpus)
     shelf = Shelf.of(pictures, device)
-    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
+    where = f"{torch.cuda.get_device_name()}, " if device.type == "cuda" else ""
     figures: dict[str, Any] = {
-        "machine": f"{name}, {os.cpu_count()} cores",
+        "machine": f"{where}{machine.describe()}",
         "pictures": len(list(pictures.pictures)),
         "drawn": [
             row

@@ -10,13 +10,13 @@ clipped alpha over unknown pixels, against OpenVINO in f32.
 import argparse
 import json
 import multiprocessing
-import platform
 import statistics
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import machine
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -147,8 +147,7 @@ def about(model: str, windows: list[Inputs]) -> dict[str, Any]:
         "model": f"{spec.name} {spec.version}",
         "megapixels": sum(planes[0].size for planes, _ in windows) / 1e6,
         "windows": len(windows),
-        "machine": platform.machine(),
-        "cores": multiprocessing.cpu_count(),
+        "machine": machine.describe(),
     }
 
 

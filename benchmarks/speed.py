@@ -10,8 +10,6 @@ time to a cutout, which is that of the whole process.
 import argparse
 import io
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import machine
 import numpy as np
 
 import deepmatte
@@ -48,8 +47,9 @@ def main() -> None:
         measure_child(*arguments.child, model=arguments.model)
         return
     figures: dict[str, Any] = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "model": arguments.model,
+        "machine": machine.describe(),
+        "deepmatte": deepmatte.__version__,
+        "model": deepmatte.load_model(arguments.model).spec.name,
     }
     if arguments.photos:
         figures["speed"] = compare_speed(arguments.photos, arguments.model, arguments.at_most)

@@ -99,7 +99,7 @@ def _add_robustness(command: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         type=names,
         action="extend",
-        help="slow methods, to be tried at every other distance only",
+        help="slow methods, to be tried at every other distance, and at the last, only",
     )
     add(
         "--changes",

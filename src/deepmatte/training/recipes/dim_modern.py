@@ -7,8 +7,8 @@ real-world augmentation; AdamW with warm-up and a cosine; L1 and Laplacian-pyram
 compositional one. Such recipes took the same networks from SAD 50 to 34 on Composition-1k (documented by
 mmagic for GCA, IndexNet and a plain ResNet-34).
 
-Cost: planned for 25 minutes on one large GPU. Score: none yet at this size; at half of its channels and
-192 px after 36,000 samples or more, docs/results.md has one for each phase.
+Cost: planned for 25 minutes on one large GPU. Score: none yet. What each part is worth at half of its
+channels, with the paper's losses, is in docs/results.md (benchmarks/phases.py).
 """
 
 from dataclasses import replace
