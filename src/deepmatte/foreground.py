@@ -7,14 +7,16 @@ Conrad, Harmeling: "Fast Multi-Level Foreground Estimation", ICPR 2020) minimise
 
 from the smallest scale of a pyramid to the largest. Given its neighbours, a pixel has a closed solution, so a
 few sweeps over each scale are enough. Here all pixels of a sweep are updated at once from the sweep before
-(Jacobi instead of the paper's Gauss-Seidel), in tiles that fit the processor's cache: with a margin of one
-pixel a sweep, a tile comes out exactly as the whole picture would.
+(Jacobi instead of the paper's Gauss-Seidel), in tiles that fit the processor's cache, by a thread for each
+core: with a margin of one pixel a sweep, a tile comes out exactly as the whole picture would.
 
 Inside, colours are planar: (6, h, w) holds the red, green and blue of F, then those of B.
 """
 
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,7 @@ from deepmatte.pixels import LIGHT, AnyArray, Floats, to_unit
 SMOOTHNESS = np.float32(1e-5)  # ε: how much neighbours agree where alpha is flat
 COARSE_SWEEPS = 10
 FINEST_SWEEPS = 5  # costs the most and changes the least
+_MOST_THREADS = 16
 TILE_PX = 192  # colours, weights and scratch of a tile stay in cache; smaller ones waste more on margins
 SMALL_SIDE_PX = 512  # scales up to this side are swept everywhere, larger ones only where alpha is soft
 
@@ -127,6 +130,17 @@ def _tiles(height: int, width: int, margin_px: int) -> Iterator[_Tile]:
             )
 
 
+def _fill_tiles(fill: Callable[[_Tile], None], tiles: Iterable[_Tile]) -> None:
+    """Fill tiles, several at a time: NumPy lets go of Python's lock while it computes."""
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
+        try:
+            for _ in pool.map(fill, tiles):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # whoever ends the program waits for no tile but those in hand
+            raise
+
+
 def _is_soft(alpha: AnyArray) -> bool:
     """Say whether any pixel of a tile is neither wholly foreground nor wholly background."""
     return bool(np.any((alpha > 0) & (alpha < 1)))
@@ -144,7 +158,8 @@ def _refine(scale: _Scale, coarse: Floats) -> Floats:
     height, width = scale.alpha.shape
     everywhere = max(height, width) <= SMALL_SIDE_PX
     colours = np.empty((6, height, width), np.float32)
-    for tile in _tiles(height, width, COARSE_SWEEPS):
+
+    def fill(tile: _Tile) -> None:
         if everywhere or _is_soft(scale.alpha[tile.core]):
             start = _enlarge(coarse, tile.padded)
             swept = _sweep(scale.pixels[:, *tile.padded], scale.alpha[tile.padded], start, COARSE_SWEEPS)
@@ -152,6 +167,8 @@ def _refine(scale: _Scale, coarse: Floats) -> Floats:
         else:
             start = _enlarge(coarse, tile.core)
             colours[:, *tile.core] = _known(scale.pixels[:, *tile.core], scale.alpha[tile.core], start)
+
+    _fill_tiles(fill, _tiles(height, width, COARSE_SWEEPS))
     return colours
 
 
@@ -166,14 +183,21 @@ def _finish(image: AnyArray, alpha: AnyArray, coarse: Floats, exponent: float) -
     """Return the foreground's values at full size, (H, W, 3), exactly the image where alpha is 1."""
     height, width = alpha.shape
     foreground = np.empty((height, width, 3), np.float32)
-    for tile in _tiles(height, width, FINEST_SWEEPS):
-        pixels, matte = _planar(image[tile.padded]), to_unit(alpha[tile.padded])
-        colours = _enlarge(coarse, tile.padded)
-        if _is_soft(matte[tile.inner]):
-            colours = _sweep(_raise(pixels, exponent), matte, colours, FINEST_SWEEPS)
-        values = _raise(colours[:3, *tile.inner], 1 / exponent)
-        inner = np.where(matte[tile.inner] == 1, pixels[:, *tile.inner], values)
-        foreground[tile.core] = np.moveaxis(inner, 0, -1)
+    values = _raise(coarse[:3], 1 / exponent)
+
+    def fill(tile: _Tile) -> None:
+        matte = to_unit(alpha[tile.core])
+        is_foreground = matte == 1
+        if _is_soft(matte):
+            colours = _enlarge(coarse, tile.padded)
+            pixels, matte = _raise(_planar(image[tile.padded]), exponent), to_unit(alpha[tile.padded])
+            swept = _sweep(pixels, matte, colours, FINEST_SWEEPS)[:3, *tile.inner]
+            foreground[tile.core] = np.moveaxis(_raise(swept, 1 / exponent), 0, -1)
+        elif not is_foreground.all():
+            foreground[tile.core] = np.moveaxis(_enlarge(values, tile.core), 0, -1)
+        np.copyto(foreground[tile.core], to_unit(image[tile.core]), where=is_foreground[..., None])
+
+    _fill_tiles(fill, _tiles(height, width, FINEST_SWEEPS))
     return foreground
 
 
