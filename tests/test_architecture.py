@@ -13,6 +13,7 @@ SOURCE = ROOT / "src" / "deepmatte"
 # Each room of the light part may import only what stands before it.
 ROOMS = (
     "errors",
+    "threads",
     "pixels",
     "exposure",
     "trimap",

@@ -134,20 +134,6 @@ def test_tiles_give_what_the_whole_picture_gives(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(estimate_foreground(picture, alpha), whole)
 
 
-def test_an_error_in_one_tile_ends_the_others() -> None:
-    tiles, begun = list(foreground_module._tiles(3000, 4000, 5)), []
-
-    def fill(tile: object) -> None:
-        begun.append(tile)
-        time.sleep(0.02)
-        if tile is tiles[1]:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        foreground_module._fill_tiles(fill, tiles)
-    assert len(begun) < len(tiles) / 2
-
-
 def test_large_pictures_are_swept_only_where_alpha_is_soft(monkeypatch: pytest.MonkeyPatch) -> None:
     alpha = np.zeros((600, 1100), np.float32)
     alpha[:, :300] = 1

@@ -14,20 +14,18 @@ Inside, colours are planar: (6, h, w) holds the red, green and blue of F, then t
 """
 
 import math
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from deepmatte import threads
 from deepmatte.errors import BadInput
 from deepmatte.pixels import LIGHT, AnyArray, Floats, to_unit
 
 SMOOTHNESS = np.float32(1e-5)  # ε: how much neighbours agree where alpha is flat
 COARSE_SWEEPS = 10
 FINEST_SWEEPS = 5  # costs the most and changes the least
-_MOST_THREADS = 16
 TILE_PX = 192  # colours, weights and scratch of a tile stay in cache; smaller ones waste more on margins
 SMALL_SIDE_PX = 512  # scales up to this side are swept everywhere, larger ones only where alpha is soft
 
@@ -130,17 +128,6 @@ def _tiles(height: int, width: int, margin_px: int) -> Iterator[_Tile]:
             )
 
 
-def _fill_tiles(fill: Callable[[_Tile], None], tiles: Iterable[_Tile]) -> None:
-    """Fill tiles, several at a time: NumPy lets go of Python's lock while it computes."""
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
-        try:
-            for _ in pool.map(fill, tiles):
-                pass
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # whoever ends the program waits for no tile but those in hand
-            raise
-
-
 def _is_soft(alpha: AnyArray) -> bool:
     """Say whether any pixel of a tile is neither wholly foreground nor wholly background."""
     return bool(np.any((alpha > 0) & (alpha < 1)))
@@ -168,7 +155,7 @@ def _refine(scale: _Scale, coarse: Floats) -> Floats:
             start = _enlarge(coarse, tile.core)
             colours[:, *tile.core] = _known(scale.pixels[:, *tile.core], scale.alpha[tile.core], start)
 
-    _fill_tiles(fill, _tiles(height, width, COARSE_SWEEPS))
+    threads.do_all(fill, _tiles(height, width, COARSE_SWEEPS))
     return colours
 
 
@@ -197,7 +184,7 @@ def _finish(image: AnyArray, alpha: AnyArray, coarse: Floats, exponent: float) -
             foreground[tile.core] = np.moveaxis(_enlarge(values, tile.core), 0, -1)
         np.copyto(foreground[tile.core], to_unit(image[tile.core]), where=is_foreground[..., None])
 
-    _fill_tiles(fill, _tiles(height, width, FINEST_SWEEPS))
+    threads.do_all(fill, _tiles(height, width, FINEST_SWEEPS))
     return foreground
 
 

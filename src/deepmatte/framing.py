@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmatte import guides
+from deepmatte import guides, threads
 from deepmatte.errors import BadInput
 from deepmatte.pixels import AnyArray, Bytes, Floats, to_unit
 from deepmatte.trimap import BACKGROUND, FOREGROUND, UNKNOWN
@@ -33,6 +33,8 @@ FIELDS = guides.FIELDS
 CORE_PX = 1536  # with its margins 4 Mpx at most, whatever the size of the picture
 MARGIN_PX = 176  # a model says its own; this is how far GuidedNet can see, rounded up
 _TILE_COST_PX = 150_000  # what starting on one more tile costs, in pixels that could be computed meanwhile
+# Planes are made in strips of so many rows, several at a time; a training window is one strip.
+_STRIP = 512
 _SMALLEST_CORE_PX = 128  # below this a tile is nearly all margin
 
 
@@ -150,16 +152,18 @@ def planes(image: AnyArray, trimap: Bytes, source: GuideSource, window: Window) 
     image: (H, W, 3) of any type that pixels.to_unit reads; trimap: (H, W) of {0, 128, 255}.
     """
     inside = _inside(window, *trimap.shape)
-    picture = np.ascontiguousarray(np.moveaxis(to_unit(image[inside.slices]), 2, 0))
-    known = trimap[inside.slices]
-    guide_planes = source.planes(picture, inside.top, inside.left)
-    first_guide = len(PICTURE_PLANES)
-    stack = np.empty((first_guide + len(guide_planes), window.height, window.width), np.float32)
-    pictured = stack[:, : inside.height, : inside.width]
-    pictured[:3] = picture
-    pictured[3] = known == FOREGROUND
-    pictured[4] = known == BACKGROUND
-    pictured[first_guide:] = guide_planes
+    stack = np.empty((len(PLANES), window.height, window.width), np.float32)
+
+    def fill(down: int) -> None:
+        strip = Window(inside.top + down, inside.left, min(_STRIP, inside.height - down), inside.width)
+        part = stack[:, down : down + strip.height, : inside.width]
+        picture, known = part[:3], trimap[strip.slices]
+        picture[:] = np.moveaxis(to_unit(image[strip.slices]), 2, 0)
+        part[3] = known == FOREGROUND
+        part[4] = known == BACKGROUND
+        part[len(PICTURE_PLANES) :] = source.planes(picture, strip.top, strip.left)
+
+    threads.do_all(fill, range(0, inside.height, _STRIP))
     _repeat_edge(stack, inside.height, inside.width)
     return stack
 

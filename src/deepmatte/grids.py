@@ -36,21 +36,24 @@ def reduce_by(grid: AnyArray, factor: int) -> Floats:
 
 def enlarge(grid: Floats, factor: int, height: int, width: int) -> Floats:
     """Enlarge bilinearly by an even factor and cut to (..., height, width)."""
-    return _enlarge_last(_enlarge_last(grid.swapaxes(-1, -2), factor, height).swapaxes(-1, -2), factor, width)
+    # Rows last: theirs is the larger part, and they lie in one piece.
+    wide = _enlarge_rows(grid.swapaxes(-1, -2), factor, width).swapaxes(-1, -2)
+    return _enlarge_rows(np.ascontiguousarray(wide), factor, height)
 
 
-def _enlarge_last(grid: Floats, factor: int, size: int) -> Floats:
-    """Enlarge the last axis. The centre of fine cell k lies at (k + ½) / factor − ½ coarse cells."""
-    cells = grid.shape[-1]
-    edged = np.concatenate([grid[..., :1], grid, grid[..., -1:]], axis=-1)
-    step = np.diff(edged, axis=-1)
-    out = np.empty((*grid.shape[:-1], cells * factor), np.float32)
+def _enlarge_rows(grid: Floats, factor: int, size: int) -> Floats:
+    """Enlarge the last axis but one. The centre of fine row k lies at (k + ½) / factor − ½ coarse rows."""
+    count = grid.shape[-2]
+    edged = np.concatenate([grid[..., :1, :], grid, grid[..., -1:, :]], axis=-2)
+    step = np.diff(edged, axis=-2)
+    out = np.empty((*grid.shape[:-2], count * factor, grid.shape[-1]), np.float32)
     for phase in range(factor):
         offset = (phase + 0.5) / factor - 0.5
         left = 0 if offset < 0 else 1
-        weight = np.float32(offset - np.floor(offset))
-        out[..., phase::factor] = edged[..., left : left + cells] + weight * step[..., left : left + cells]
-    return out[..., :size]
+        rows = out[..., phase::factor, :]
+        np.multiply(step[..., left : left + count, :], np.float32(offset - np.floor(offset)), out=rows)
+        rows += edged[..., left : left + count, :]
+    return out[..., :size, :]
 
 
 def box3(grid: Floats) -> Floats:

@@ -17,13 +17,15 @@ Arrays may have leading axes (a batch of pictures of one size). Images here are 
 first, as the network reads them.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from deepmatte import palette, propagation, trimap
-from deepmatte.grids import enlarge, halve, reduce_by
+from deepmatte.grids import enlarge, halve, pad_even, reduce_by
 from deepmatte.pixels import Bytes, Floats, to_light
+from deepmatte.trimap import Bools
 
 # Side of a grid cell in pixels.
 SCALE = 4
@@ -130,10 +132,16 @@ def _choose_grid(tri: Bytes, given: Bytes | None) -> tuple[int, tuple[Floats, Fl
 def _find_known(tri: Bytes, scale: int) -> tuple[Floats, Floats]:
     """Return which scale × scale pixels are wholly foreground, and background: 1 or 0, (..., h, w) each."""
     foreground, background = (
-        (reduce_by((tri == kind).astype(np.float32), scale) == 1).astype(np.float32)
-        for kind in (trimap.FOREGROUND, trimap.BACKGROUND)
+        _are_whole(tri == kind, scale).astype(np.float32) for kind in (trimap.FOREGROUND, trimap.BACKGROUND)
     )
     return foreground, background
+
+
+def _are_whole(mask: Bools, scale: int) -> Bools:
+    mask = pad_even(mask, scale)
+    rows = functools.reduce(np.logical_and, (mask[..., start::scale, :] for start in range(scale)))
+    whole: Bools = functools.reduce(np.logical_and, (rows[..., start::scale] for start in range(scale)))
+    return whole
 
 
 def _merge_known(known: tuple[Floats, Floats], factor: int) -> tuple[Floats, Floats]:
