@@ -137,6 +137,15 @@ def test_json_goes_to_stdout_alone(folder: Path, capsys: pytest.CaptureFixture[s
     assert report["model"] == "rule"
 
 
+def test_notes_name_flags_in_json_as_well(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images.write_image("mask.png", np.where(images.read_map("trimap.png") > 0, 255, 0).astype(np.uint8))
+    assert cli.main(["cut", "photo.png", "--mask", "mask.png", "--band", "0.5", "--json"]) == 0
+    out, err = capsys.readouterr()
+    (note,) = json.loads(out)["notes"]
+    assert "make --band larger" in note
+    assert note in err
+
+
 def test_notes_go_to_stderr(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images.write_image("grey.png", np.full((21, 34), 128, np.uint8))
     assert cli.main(["cut", "photo.png", "--trimap", "grey.png"]) == 0

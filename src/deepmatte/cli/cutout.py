@@ -76,8 +76,9 @@ def _cut(arguments: argparse.Namespace) -> int:
             max_pixels=int(min(arguments.max_megapixels * 1e6, sys.maxsize)),
             progress=progress,
         )
+    report = dataclasses.replace(report, notes=tuple(map(name_flags, report.notes)))
     for note in report.notes:
-        remark("note:", name_flags(note))
+        remark("note:", note)
     if arguments.json:
         print_json(dataclasses.asdict(report))
         return 0
