@@ -270,17 +270,15 @@ def test_what_is_unclear_and_what_is_coarse_has_a_smaller_share(
     assert replace(KIND, unclear=0.3).share(spots) == (1.0 if is_clear else 0.3)
 
 
-def test_fineness_of_edges_is_2_of_lines_4_and_of_nothing_0() -> None:
-    """A straight edge every 8 px, of each place within 4 px as many; lines of one pixel wherever they are."""
-    edges, lines = np.zeros((2, 64, 64), np.float32)
-    for row in range(64):
-        edges[row, (start := 8 + row // 16) : start + 16] = edges[row, start + 32 : start + 40] = 1
-    lines[:, [1, 10, 20, 31, 47]] = 1
-    assert scenes.measure_fineness(edges) == pytest.approx(2)
-    assert scenes.measure_fineness(lines) == pytest.approx(4)
-    assert scenes.measure_fineness(lines.T) == pytest.approx(4)
-    assert scenes.measure_fineness(0.3 * lines + 0.2) == pytest.approx(4)
-    assert scenes.measure_fineness(np.full((64, 64), 0.4, np.float32)) == pytest.approx(0, abs=1e-3)
+@pytest.mark.parametrize("at", range(16, 21))
+def test_fineness_of_an_edge_is_2_of_a_line_4_and_of_nothing_0(at: int) -> None:
+    edge, line = np.zeros((2, 61, 67), np.float32)
+    edge[:, at : at + 17], line[:, at] = 1, 1
+    for alpha, fineness in ((edge, 2), (line, 4)):
+        assert scenes.measure_fineness(alpha) == pytest.approx(fineness)
+        assert scenes.measure_fineness(alpha.T) == pytest.approx(fineness)
+        assert scenes.measure_fineness(0.3 * alpha + 0.2) == pytest.approx(fineness, rel=1e-3)
+    assert scenes.measure_fineness(np.full((61, 67), 0.4, np.float32)) == pytest.approx(0, abs=1e-3)
 
 
 def test_scenes_know_how_fine_their_alpha_is(corpus: Library, tmp_path: Path) -> None:

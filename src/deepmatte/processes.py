@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
 
+from deepmatte import threads
+
 Task = TypeVar("Task")
 Done = TypeVar("Done")
 
@@ -23,10 +25,10 @@ _PATIENCE_S = 2.0  # for a process to end by itself
 class _Worker(Generic[Task, Done]):
     """One process that does one piece of work after the other."""
 
-    def __init__(self, work: Callable[[Task], Done]) -> None:
+    def __init__(self, work: Callable[[Task], Done], cores: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+        self._process = context.Process(target=_serve, args=(work, theirs, cores), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -61,7 +63,8 @@ def _describe(exit_code: int | None) -> str:
     return f"its process ended with exit code {exit_code}"
 
 
-def _serve(work: Callable[[Task], Done], pipe: Connection) -> None:
+def _serve(work: Callable[[Task], Done], pipe: Connection, cores: int) -> None:
+    threads.limit(cores)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started us is told too, and ends us
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -90,7 +93,7 @@ def do_all(
     try:
         while True:
             while len(crew) < workers and (following := next(waiting, None)) is not None:
-                crew.append(_Worker(work))
+                crew.append(_Worker(work, threads.count_cores() // workers))
                 crew[-1].give(*following)
             if not crew:
                 return

@@ -2,28 +2,63 @@
 computes.
 """
 
+import contextvars
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Part = TypeVar("Part")
 
-MOST = 16  # each has scratch memory of its own
+_MOST = 16  # each has scratch memory of its own
+_limit = _MOST
+
+
+def limit(count: int) -> None:
+    """Let this process use so many threads at most, as others beside it are at work on the same cores."""
+    global _limit
+    _limit = min(max(count, 1), _MOST)
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def do_all(work: Callable[[Part], None], parts: Iterable[Part]) -> None:
-    """Do work for each part. Raises what it raised, and begins no part after that."""
-    parts = list(parts)
-    count = min(os.cpu_count() or 1, MOST, len(parts))
-    if count < 2:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(count) as pool:
+    """Do work for each part, in this thread and others. Raises what it raised first, once none is begun any
+    more.
+    """
+    waiting = deque(parts)
+    failures: list[BaseException] = []
+
+    def serve() -> None:
+        while not failures:
+            try:
+                part = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                work(part)
+            except BaseException as error:  # noqa: BLE001 (raised below)
+                failures.append(error)
+
+    others = []
+    for _ in range(min(count_cores(), _limit, len(waiting)) - 1):
+        # NumPy keeps in the context what it does about errors.
+        other = threading.Thread(target=contextvars.copy_context().run, args=(serve,))
         try:
-            for _ in pool.map(work, parts):
-                pass
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # whoever ends the program waits for the parts in hand alone
-            raise
+            other.start()
+        except RuntimeError:  # the system gives no more of them
+            break
+        others.append(other)
+    for step in (serve, *(other.join for other in others)):
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001 (Ctrl-C, between parts or in waiting)
+            failures.append(error)
+    if failures:
+        raise failures[0]

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from deepmatte import threads
 from deepmatte.errors import MatteError
 from deepmatte.processes import ENDING
 from deepmatte.training import deck, shelf
@@ -259,5 +260,6 @@ def _begin_work(worker: int) -> None:
     A terminal or a service tells all of them to end; the other one then sees to it.
     """
     torch.set_num_threads(1)
+    threads.limit(1)
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

@@ -358,17 +358,19 @@ def _halve(planes: Floats, survey: guides.Guides) -> tuple[AnyArray, AnyArray]:
 
 
 def measure_fineness(alpha: Floats) -> float:
-    """Return how fine an alpha (S, S) is, S a multiple of 4: what pixels differ from the mean of 2 × 2, over
-    what those means differ from theirs.
+    """Return how fine an alpha (H, W), sides 7 px at least, is: what pixels differ from the mean of 2 × 2,
+    over what those means differ from theirs, both in the mean of where cells may begin.
 
-    2 for straight edges wherever they lie, 4 for lines of one pixel, more where these lie side by side; 0
-    where nothing differs.
+    2 for straight edges, 4 for lines of one pixel, more where these lie side by side; 0 where nothing
+    differs.
     """
-    half, quarter = (alpha.reshape(len(alpha) // n, n, -1, n).mean((1, 3)) for n in (2, 4))
-    own, next_own = (
-        float(np.abs(pixels - means.repeat(2, 0).repeat(2, 1)).sum())
-        for pixels, means in ((alpha, half), (half, quarter))
-    )
+    height, width = ((side - 3) // 4 * 4 for side in alpha.shape)
+    own = next_own = 0.0
+    for start in range(4):
+        pixels = alpha[start : start + height, start : start + width]
+        half, quarter = (pixels.reshape(len(pixels) // n, n, -1, n).mean((1, 3)) for n in (2, 4))
+        own += float(np.abs(pixels - half.repeat(2, 0).repeat(2, 1)).sum())
+        next_own += float(np.abs(half - quarter.repeat(2, 0).repeat(2, 1)).sum())
     return own / max(next_own, 1e-6)
 
 

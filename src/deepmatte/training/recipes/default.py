@@ -11,7 +11,7 @@ below, the others of scenes much as they are drawn now, but for bands of up to 8
 alone had Muon and channels in any order, on 24,000 new scenes, more than half of them of hair or fur alone;
 the last 552,000 wide windows and grey pictures; the last 109,000 this network, whose weights grew from a
 smaller one's, pictures mixed by value, and scenes of the finest hair up to six times as often as others of
-hair; the recipe does so with all scenes (coarse).
+hair; the recipe meets the finest of all up to five times as often (coarse).
 Score (SAD e3 / MSE e-3 on 13 alphamatting.com photographs): 3.10 / 7.7 with trimap1, 3.47 / 6.7 with
 trimap2; the guides alone, 4 % of haze taken off, 4.70 / 14.5 and 5.68 / 12.8.
 SMOKE is the same in small: a few steps on small samples, to see that everything turns.
