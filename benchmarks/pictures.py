@@ -35,7 +35,7 @@ def compress(image: Bytes, quality: int) -> Bytes:
 
 def add_noise(image: Bytes, deviation: float) -> Bytes:
     noise = np.random.default_rng(0).normal(0, deviation, image.shape).astype(np.float32)
-    return to_bytes(np.clip(to_unit(image) + noise, 0, 1))
+    return to_bytes(to_unit(image) + noise)
 
 
 CHANGES: dict[str, Callable[[Bytes], Bytes]] = {

@@ -141,7 +141,7 @@ class Batches(Dataset[tuple[Phase, Batch]]):
         path = self.folder and self.folder / f"{kind.key(mix, self.recipe.seed)}-{draw}-{number:06d}.npz"
         rng = np.random.default_rng([self.recipe.seed, number, draw, _SCENES])
         scene = scenes.fetch(path, self.library, mix, kind, rng, self.shelf)
-        self._shares[draw, number] = kind.share(scene.spots)
+        self._shares[draw, number] = kind.share(scene)
         return scene
 
 

@@ -187,13 +187,13 @@ class _Answers(Dataset[Any]):
         if get_worker_info() is not None and isinstance(answer, tuple):
             # Here, and not in the thread that hands them over: where it fails, it tells nobody.
             try:
-                _share(answer[1])
+                _move_to_shared_memory(answer[1])
             except RuntimeError:
                 return MatteError(LACKS_MEMORY)
         return answer
 
 
-def _share(batch: Batch) -> None:
+def _move_to_shared_memory(batch: Batch) -> None:
     """Move a batch to memory that other processes see. Raises RuntimeError where there is too little."""
     for field in fields(batch):
         part = getattr(batch, field.name)

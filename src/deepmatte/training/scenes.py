@@ -30,6 +30,7 @@ from torch import Tensor
 
 from deepmatte import exposure, framing, guides, matting, outputs, trimap
 from deepmatte.framing import Window
+from deepmatte.grids import halve
 from deepmatte.guides import SCALE
 from deepmatte.models import Model, catalogue
 from deepmatte.pixels import AnyArray, Bytes, Floats, to_bytes, to_unit
@@ -113,10 +114,10 @@ class Scenes:
         settled_by = catalogue.names()[:1] if self.settled else []
         return name(_FORMAT, seed, mix, replace(self, count=1, every=1, unclear=1.0, coarse=1.0), *settled_by)
 
-    def share(self, spots: "Spots") -> float:
+    def share(self, scene: "Scene | Spots") -> float:
         """Return how often a scene is met, to one that is met whenever it is drawn, above 0 and at most 1."""
-        fine = (spots.fineness - _COARSE) / (_FINE - _COARSE)
-        return (1.0 if spots.is_clear else self.unclear) * min(max(fine, self.coarse), 1.0)
+        fine = (float(scene.fineness) - _COARSE) / (_FINE - _COARSE)
+        return (1.0 if scene.is_clear else self.unclear) * min(max(fine, self.coarse), 1.0)
 
     def choose(self, step: int, batch: int, rng: Rng, share: Callable[[int], float]) -> Iterator[int]:
         """Yield the numbers of the scenes that a step's samples are from: any that were met before, each as
@@ -318,12 +319,14 @@ def _draw(library: Library, mix: Mix, kind: Scenes, rng: Rng, shelf: Shelf) -> S
         error = _error(planes[guides.PLANES.index("propagated")], alpha, tri)
         if error < least:
             least = error
-            told = np.array(error <= clear), np.array(measure_fineness(alpha), np.float32)
-            best = Scene(to_bytes(image), tri, to_bytes(alpha), *_halve(planes, survey), *told)
+            best = image, tri, alpha, *_halve(planes, survey)
         if error <= kind.hardest:
             break
     assert best is not None
-    return _settle(best) if kind.settled and rng.random() < kind.settled else best
+    image, tri, alpha, *told = best
+    told += [np.array(least <= clear), np.array(measure_fineness(alpha), np.float32)]
+    scene = Scene(to_bytes(image), tri, to_bytes(alpha), *told)
+    return _settle(scene) if kind.settled and rng.random() < kind.settled else scene
 
 
 def _expose(image: Floats) -> Floats:
@@ -368,9 +371,9 @@ def measure_fineness(alpha: Floats) -> float:
     own = next_own = 0.0
     for start in range(4):
         pixels = alpha[start : start + height, start : start + width]
-        half, quarter = (pixels.reshape(len(pixels) // n, n, -1, n).mean((1, 3)) for n in (2, 4))
+        half = halve(pixels)
         own += float(np.abs(pixels - half.repeat(2, 0).repeat(2, 1)).sum())
-        next_own += float(np.abs(half - quarter.repeat(2, 0).repeat(2, 1)).sum())
+        next_own += float(np.abs(half - halve(half).repeat(2, 0).repeat(2, 1)).sum())
     return own / max(next_own, 1e-6)
 
 
